@@ -1,0 +1,1 @@
+"""NEO Monitoring Service: multi-tenant observability around Prometheus, Alertmanager and Grafana."""

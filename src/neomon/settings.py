@@ -1,0 +1,269 @@
+"""Every setting of neomon: typed, with its default and its unit.
+
+Settings come, later ones winning, from the defaults here, `neomon.yml` in the data directory (or the file
+named by `NEOMON_CONFIG`), and environment variables: `NEOMON_PORTS__PROMETHEUS=19090` is `ports.prometheus`.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Annotated, Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, YamlConfigSettingsSource
+
+from neomon.errors import SettingsError
+
+Port = Annotated[int, Field(ge=1, le=65535)]
+Seconds = Annotated[float, Field(gt=0)]
+HostPort = Annotated[str, Field(pattern=r"^(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9_.-]+):\d{1,5}$")]
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+PACKAGED_BASE = Path(__file__).resolve().parent / "base"
+LOOPBACK = ("127.0.0.1", "::1", "localhost")
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Ports(_Section):
+    """TCP port of every component on this machine; the defaults are each program's customary port."""
+
+    neomon: Port = 8080
+    prometheus: Port = 9090
+    alertmanager: Port = 9093
+    node: Port = 9100
+    containers: Port = 9101
+    platform: Port = 9102
+    blackbox: Port = 9115
+    redis: Port = 9121
+    postgres: Port = 9187
+
+
+class Tls(_Section):
+    """Encryption of every listener; without given files a private CA and a certificate are generated."""
+
+    enabled: bool = False
+    certificate: Path | None = None
+    key: Path | None = None
+    ca: Path | None = None
+    names: tuple[str, ...] = ()
+    """Extra host names and addresses the generated certificate is valid for."""
+
+
+class PrometheusSettings(_Section):
+    """How Prometheus scrapes and keeps data."""
+
+    scrape_interval: Seconds = 15
+    """Seconds between two scrapes of a target."""
+    scrape_timeout: Seconds = 10
+    """Seconds; cut to the interval when that is shorter."""
+    evaluation_interval: Seconds = 15
+    """Seconds between two evaluations of a rule group."""
+    retention_days: Annotated[int, Field(ge=1)] = 15
+    retention_bytes: Annotated[int, Field(ge=0)] = 0
+    """Bytes of time series to keep at most; 0 means no limit."""
+    kubernetes: bool = False
+    """Add the jobs of prometheus/kubernetes_scrape.yml (only inside a cluster)."""
+
+
+class Mail(_Section):
+    """The mail server Alertmanager hands messages to; without one nothing is mailed."""
+
+    smarthost: HostPort
+    sender: str = "neomon@localhost"
+    to: str = "sre@localhost"
+    username: str = ""
+    password_file: Path | None = None
+    require_tls: bool = True
+
+
+class Chat(_Section):
+    """An incoming webhook that understands Slack's message format."""
+
+    url_file: Path
+    """File holding the webhook's address, which is a secret."""
+    channel: str = "#alerts"
+
+
+class Alerting(_Section):
+    """How alerts are timed and delivered."""
+
+    time_factor: Annotated[float, Field(gt=0, le=10)] = 1.0
+    """Multiplies every `for` of the rules and every wait and interval of the routes (drills and tests use less than 1)."""
+    mail: Mail | None = None
+    chat: Chat | None = None
+    dead_mans_switch_url: str | None = None
+    """Address the Watchdog alert is posted to; default is neomon's own heartbeat receiver."""
+    external_url: str | None = None
+    """Address of the console in links of messages; default is neomon's own address."""
+
+
+class Database(_Section):
+    """A PostgreSQL database to watch or to read business figures from."""
+
+    address: HostPort
+    user: str
+    password_file: Path
+    name: str = "postgres"
+    sslmode: Literal["disable", "prefer", "require", "verify-ca", "verify-full"] = "prefer"
+
+
+class RedisServer(_Section):
+    """A Redis server to watch."""
+
+    address: HostPort
+    password_file: Path | None = None
+
+
+class DemoPorts(_Section):
+    """TCP ports of the demo platform."""
+
+    api_gateway: Port = 8101
+    auth_service: Port = 8102
+    tenant_manager: Port = 8103
+    stack_deployer: Port = 8104
+    edge: Port = 8143
+    stacks: Port = 8110
+    """First of the ports of the demo tenants' stacks; three are used."""
+    smtp: Port = 8125
+    chat: Port = 8126
+    postgres: Port = 8132
+    redis: Port = 8179
+
+
+class Demo(_Section):
+    """The demo platform: a small NEO_STACK with real traffic."""
+
+    ports: DemoPorts = DemoPorts()
+    requests_per_second: Annotated[float, Field(gt=0, le=200)] = 12
+    """Requests a second through the API Gateway at the daily peak."""
+    history_hours: Annotated[float, Field(ge=0, le=48)] = 2
+    """Hours of history filled in at first start."""
+
+
+class Settings(BaseSettings):
+    """All settings of one installation."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="NEOMON_",
+        env_nested_delimiter="__",
+        extra="forbid",
+        frozen=True,
+        nested_model_default_partial_update=True,
+    )
+
+    data_dir: Path = REPOSITORY / "var"
+    """Directory of all state: time series, database, secrets, rendered configuration, logs."""
+    base_dir: Path = Field(
+        default_factory=lambda: REPOSITORY if (REPOSITORY / "prometheus").is_dir() else PACKAGED_BASE
+    )
+    """Directory with prometheus/, alertmanager/, grafana/ and exporters/."""
+    environment: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]*$")] = "production"
+    """Value of the `environment` label."""
+    listen: str = "127.0.0.1"
+    """Address every component listens on; anything but loopback turns TLS on."""
+    ports: Ports = Ports()
+    tls: Tls = Tls()
+    prometheus: PrometheusSettings = PrometheusSettings()
+    alerting: Alerting = Alerting()
+    postgres: Database | None = None
+    """Database the PostgreSQL exporter watches; without one that exporter is not started."""
+    redis: RedisServer | None = None
+    databases: dict[str, Database] = {}
+    """Databases the platform exporter's queries read, by the name the queries use; without one it is not started."""
+    demo: Demo = Demo()
+
+    @field_validator("data_dir", "base_dir")
+    @classmethod
+    def _absolute(cls, value: Path) -> Path:
+        return value.expanduser().absolute()
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Order the sources: arguments, environment, file."""
+        return init_settings, env_settings, YamlConfigSettingsSource(settings_cls, yaml_file=settings_file())
+
+    @property
+    def encrypted(self) -> bool:
+        """Whether listeners speak TLS."""
+        return self.tls.enabled or self.listen not in LOOPBACK
+
+    @property
+    def scheme(self) -> str:
+        """`https` when listeners speak TLS, else `http`."""
+        return "https" if self.encrypted else "http"
+
+    @property
+    def local_host(self) -> str:
+        """Address under which components of this machine reach each other."""
+        return "127.0.0.1" if self.listen in ("0.0.0.0", "::", "localhost") else self.listen  # noqa: S104
+
+    def address(self, component: str) -> str:
+        """`host:port` of a component named as in `Ports`."""
+        host = f"[{self.local_host}]" if ":" in self.local_host else self.local_host
+        return f"{host}:{getattr(self.ports, component)}"
+
+    def url(self, component: str) -> str:
+        """Base address of a component, without a trailing slash."""
+        return f"{self.scheme}://{self.address(component)}"
+
+    @property
+    def config_dir(self) -> Path:
+        """Rendered configuration now in force (a link to one generation)."""
+        return self.data_dir / "config" / "current"
+
+    @property
+    def secrets_dir(self) -> Path:
+        """Generated passwords and tokens, mode 0700."""
+        return self.data_dir / "secrets"
+
+    @property
+    def log_dir(self) -> Path:
+        """Logs of every process."""
+        return self.data_dir / "log"
+
+    @property
+    def demo_dir(self) -> Path:
+        """State of the demo platform."""
+        return self.data_dir / "demo"
+
+
+def settings_file() -> Path:
+    """The YAML file settings are read from; it need not exist."""
+    if named := os.environ.get("NEOMON_CONFIG"):
+        return Path(named)
+    return Path(os.environ.get("NEOMON_DATA_DIR", REPOSITORY / "var")) / "neomon.yml"
+
+
+def load_settings() -> Settings:
+    """Read the settings of this installation.
+
+    Raises:
+        SettingsError: A value is missing, of the wrong kind or unknown; the message names it and where it came from.
+    """
+    path = settings_file()
+    if os.environ.get("NEOMON_CONFIG") and not path.is_file():
+        raise SettingsError(f"NEOMON_CONFIG names {path}, which does not exist")
+    try:
+        return Settings()
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"])
+        raise SettingsError(
+            f"setting {where} (in {path} or NEOMON_{where.upper().replace('.', '__')}): {first['msg']}"
+        ) from error
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        line = f":{mark.line + 1}" if mark else ""
+        raise SettingsError(f"{path}{line}: not valid YAML: {getattr(error, 'problem', error)}") from error
