@@ -1,0 +1,1 @@
+"""Local programs: find, configure, start, watch and stop them."""

@@ -1,0 +1,273 @@
+"""The programs of the stack and the arguments each is started with."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+
+from neomon.errors import MissingProgramError
+from neomon.settings import Settings
+from neomon.stack.components import enabled_components
+from neomon.stack.effective import own_environment
+from neomon.stack.program import HttpHealth, Program
+from neomon.stack.tls import certificates
+from neomon.stack.webconfig import web_config
+
+
+def stack_programs(settings: Settings) -> list[Program]:
+    """Every program this installation runs, in the order of their start (the demo's own not included)."""
+    builders = {
+        "neomon": _neomon,
+        "node": _node,
+        "blackbox": _blackbox,
+        "containers": _containers,
+        "postgres": _postgres,
+        "redis": _redis,
+        "platform": _platform,
+        "alertmanager": _alertmanager,
+        "prometheus": _prometheus,
+    }
+    enabled = enabled_components(settings)
+    return [build(settings) for name, build in builders.items() if name in enabled]
+
+
+def missing_packages(programs: Iterable[Program]) -> dict[str, str]:
+    """Executable -> Debian package, for each program that is not installed."""
+    return {
+        program.command[0]: program.package or "?" for program in programs if shutil.which(program.command[0]) is None
+    }
+
+
+def require_installed(programs: Iterable[Program]) -> None:
+    """Check that every executable is there.
+
+    Raises:
+        MissingProgramError: The message names what is missing and how to get it.
+    """
+    if missing := missing_packages(programs):
+        names = ", ".join(sorted(missing))
+        packages = " ".join(sorted(set(missing.values())))
+        raise MissingProgramError(
+            f"not installed: {names}. Run ./scripts/setup.sh, or as root: apt-get install {packages}"
+        )
+
+
+def _web_flag(settings: Settings) -> str:
+    return f"--web.config.file={web_config(settings)}"
+
+
+def _listen(settings: Settings, component: str) -> str:
+    return f"--web.listen-address={_bind(settings, component)}"
+
+
+def _bind(settings: Settings, component: str) -> str:
+    host = f"[{settings.listen}]" if ":" in settings.listen else settings.listen
+    return f"{host}:{getattr(settings.ports, component)}"
+
+
+def _health(settings: Settings, component: str, path: str) -> HttpHealth:
+    return HttpHealth(settings.url(component) + path, authenticated=True)
+
+
+def _neomon(settings: Settings) -> Program:
+    tls: tuple[str, ...] = ()
+    if settings.encrypted:
+        files = certificates(settings)
+        tls = (f"--certificate={files.certificate}", f"--key={files.key}")
+    return Program(
+        name="neomon",
+        command=(sys.executable, "-m", "neomon.api.serve", f"--listen={_bind(settings, 'neomon')}", *tls),
+        directory=settings.data_dir,
+        address=settings.address("neomon"),
+        health=HttpHealth(settings.url("neomon") + "/-/ready"),
+        environment=own_environment(settings),
+        priority=10,
+        own=True,
+    )
+
+
+def _prometheus(settings: Settings) -> Program:
+    data = settings.data_dir / "prometheus" / "data"
+    retention = [f"--storage.tsdb.retention.time={settings.prometheus.retention_days}d"]
+    if settings.prometheus.retention_bytes:
+        retention.append(f"--storage.tsdb.retention.size={settings.prometheus.retention_bytes}B")
+    return Program(
+        name="prometheus",
+        command=(
+            "prometheus",
+            f"--config.file={settings.config_dir / 'prometheus' / 'prometheus.yml'}",
+            f"--storage.tsdb.path={data}",
+            *retention,
+            _listen(settings, "prometheus"),
+            f"--web.external-url={settings.url('prometheus')}",
+            _web_flag(settings),
+            "--web.enable-lifecycle",
+            "--web.enable-remote-write-receiver",
+            "--enable-feature=exemplar-storage",
+            "--query.timeout=60s",
+        ),
+        directory=settings.data_dir,
+        address=settings.address("prometheus"),
+        health=_health(settings, "prometheus", "/-/ready"),
+        package="prometheus",
+        priority=40,
+        stop_seconds=60,
+        version_command=("prometheus", "--version"),
+    )
+
+
+def _alertmanager(settings: Settings) -> Program:
+    return Program(
+        name="alertmanager",
+        command=(
+            "prometheus-alertmanager",
+            f"--config.file={settings.config_dir / 'alertmanager' / 'alertmanager.yml'}",
+            f"--storage.path={settings.data_dir / 'alertmanager' / 'data'}",
+            _listen(settings, "alertmanager"),
+            f"--web.external-url={settings.url('alertmanager')}",
+            _web_flag(settings),
+            "--cluster.listen-address=",
+        ),
+        directory=settings.data_dir,
+        address=settings.address("alertmanager"),
+        health=_health(settings, "alertmanager", "/-/ready"),
+        package="prometheus-alertmanager",
+        priority=30,
+        version_command=("prometheus-alertmanager", "--version"),
+    )
+
+
+def _node(settings: Settings) -> Program:
+    textfiles = settings.data_dir / "textfile"
+    return Program(
+        name="node",
+        command=(
+            "prometheus-node-exporter",
+            _listen(settings, "node"),
+            _web_flag(settings),
+            f"--collector.textfile.directory={textfiles}",
+        ),
+        directory=settings.data_dir,
+        address=settings.address("node"),
+        health=_health(settings, "node", "/"),
+        package="prometheus-node-exporter",
+        priority=20,
+        version_command=("prometheus-node-exporter", "--version"),
+    )
+
+
+def _blackbox(settings: Settings) -> Program:
+    return Program(
+        name="blackbox",
+        command=(
+            "prometheus-blackbox-exporter",
+            f"--config.file={settings.config_dir / 'exporters' / 'blackbox_exporter' / 'blackbox.yml'}",
+            _listen(settings, "blackbox"),
+            _web_flag(settings),
+        ),
+        directory=settings.data_dir,
+        address=settings.address("blackbox"),
+        health=_health(settings, "blackbox", "/-/healthy"),
+        package="prometheus-blackbox-exporter",
+        priority=20,
+        version_command=("prometheus-blackbox-exporter", "--version"),
+    )
+
+
+def _postgres(settings: Settings) -> Program:
+    database = settings.postgres
+    assert database is not None  # noqa: S101
+    return Program(
+        name="postgres",
+        command=(
+            "prometheus-postgres-exporter",
+            _listen(settings, "postgres"),
+            _web_flag(settings),
+            f"--extend.query-path={settings.config_dir / 'exporters' / 'postgres_exporter' / 'queries.yaml'}",
+        ),
+        directory=settings.data_dir,
+        address=settings.address("postgres"),
+        health=_health(settings, "postgres", "/"),
+        package="prometheus-postgres-exporter",
+        environment={
+            "DATA_SOURCE_URI": f"{database.address}/{database.name}?sslmode={database.sslmode}",
+            "DATA_SOURCE_USER": database.user,
+            "DATA_SOURCE_PASS_FILE": str(database.password_file),
+        },
+        priority=20,
+        version_command=("prometheus-postgres-exporter", "--version"),
+    )
+
+
+def _redis(settings: Settings) -> Program:
+    server = settings.redis
+    assert server is not None  # noqa: S101
+    environment = {}
+    if server.password_file is not None:
+        environment["REDIS_PASSWORD"] = server.password_file.read_text(encoding="utf-8").strip()
+    tls: tuple[str, ...] = ()
+    if settings.encrypted:
+        files = certificates(settings)
+        tls = (f"-tls-server-cert-file={files.certificate}", f"-tls-server-key-file={files.key}")
+    return Program(
+        name="redis",
+        command=(
+            "prometheus-redis-exporter",
+            f"-redis.addr=redis://{server.address}",
+            f"-web.listen-address={_bind(settings, 'redis')}",
+            *tls,
+        ),
+        directory=settings.data_dir,
+        address=settings.address("redis"),
+        health=HttpHealth(settings.url("redis") + "/health"),
+        package="prometheus-redis-exporter",
+        environment=environment,
+        priority=20,
+        version_command=("prometheus-redis-exporter", "--version"),
+    )
+
+
+def _containers(settings: Settings) -> Program:
+    return _own_exporter(settings, "containers", "neomon.exporters.containers")
+
+
+def _platform(settings: Settings) -> Program:
+    exporters = settings.config_dir / "exporters"
+    files = (f"--config={exporters / 'custom' / 'platform.yml'}", f"--databases={exporters / 'databases.yml'}")
+    return _own_exporter(settings, "platform", "neomon.exporters.platform", *files)
+
+
+def _own_exporter(settings: Settings, name: str, module: str, *arguments: str) -> Program:
+    return Program(
+        name=name,
+        command=(
+            sys.executable,
+            "-m",
+            module,
+            f"--listen={_bind(settings, name)}",
+            f"--web-config={web_config(settings)}",
+            *arguments,
+        ),
+        directory=settings.data_dir,
+        address=settings.address(name),
+        health=HttpHealth(settings.url(name) + "/-/healthy", authenticated=True),
+        environment=own_environment(settings),
+        priority=20,
+        own=True,
+    )
+
+
+def prepare_directories(settings: Settings) -> None:
+    """Create the directories the programs write to; only the owner may enter the data directory's secrets."""
+    for path in (
+        settings.log_dir,
+        settings.data_dir / "run",
+        settings.data_dir / "textfile",
+        settings.data_dir / "prometheus" / "data",
+        settings.data_dir / "alertmanager" / "data",
+    ):
+        path.mkdir(parents=True, exist_ok=True)
+    for path in (settings.log_dir, settings.data_dir / "run", Path(settings.data_dir / "prometheus")):
+        path.chmod(0o700)

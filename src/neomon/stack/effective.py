@@ -1,0 +1,50 @@
+"""The settings in force, written down for neomon's own processes.
+
+A process the supervisor starts again months later must see what `neomon up` or `neomon apply` saw, not the
+environment of the shell they happened to be called from.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from pathlib import Path
+
+import orjson
+
+from neomon.settings import Settings
+
+
+def own_environment(settings: Settings) -> dict[str, str]:
+    """Environment of neomon's own processes; it changes, and so they are restarted, when a setting does."""
+    return {
+        "NEOMON_CONFIG": str(_path(settings)),
+        "NEOMON_SETTINGS_DIGEST": hashlib.sha256(_content(settings)).hexdigest()[:16],
+        "PYTHONUNBUFFERED": "1",
+        # glibc's arenas grow with threads; small services are better off with few.
+        "MALLOC_ARENA_MAX": "2",
+    }
+
+
+def inherited_environment() -> dict[str, str]:
+    """This process's environment without its settings."""
+    return {key: value for key, value in os.environ.items() if not key.startswith("NEOMON_")}
+
+
+def write_effective(settings: Settings) -> None:
+    """Write the settings file (0600) that `own_environment` points at."""
+    path = _path(settings)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    draft = path.with_suffix(".draft")
+    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with os.fdopen(descriptor, "wb") as file:
+        file.write(_content(settings))
+    draft.replace(path)
+
+
+def _path(settings: Settings) -> Path:
+    return settings.data_dir / "run" / "settings.yml"
+
+
+def _content(settings: Settings) -> bytes:
+    return orjson.dumps(settings.model_dump(mode="json"), option=orjson.OPT_INDENT_2 | orjson.OPT_SORT_KEYS)
