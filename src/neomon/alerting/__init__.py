@@ -1,0 +1,1 @@
+"""Alerts that reach neomon: Alertmanager's messages and heartbeats."""

@@ -1,0 +1,1 @@
+"""Service discovery: which targets services registered, as Prometheus' HTTP discovery reads them."""
