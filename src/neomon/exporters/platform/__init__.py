@@ -1,0 +1,1 @@
+"""Business metrics read by SQL; the queries are configuration."""
