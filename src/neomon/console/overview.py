@@ -65,7 +65,8 @@ async def read_overview(settings: Settings, client: ComponentClient) -> Overview
     """Ask Prometheus and Alertmanager; what does not answer is reported, the rest is shown."""
     queries = {
         "targets": "count by (job, service, tenant) (up)",
-        "up": "sum by (job, service, tenant) (up)",
+        # A probe is up when what it asked answered well, not when the blackbox exporter did.
+        "up": 'sum by (job, service, tenant) (probe_success or up{job!~"probe-.+"})',
         "requests": "service:http_requests:rate5m",
         "errors": "service:http_requests_errors:ratio_rate5m",
         "p95": "service:http_request_duration_seconds:p95_5m",
@@ -140,7 +141,7 @@ def _service_rows(vectors: Mapping[str, list[dict[str, Any]]]) -> list[tuple[str
         key = (service, tenant)
         ours = job == "services"
         row = ServiceRow(
-            service=service or job,
+            service=f"{service} ({job})" if job.startswith("probe-") else service or job,
             tenant=tenant,
             targets=int(float(sample["value"][1])),
             up=int(up.get((job, service, tenant), 0)),

@@ -28,6 +28,7 @@ from neomon.stack.validate import Problem, check_alertmanager, check_blackbox, c
 _CONFIRM_SECONDS = 20.0
 _RESTORE_SECONDS = 5.0
 _RESTARTED: dict[str, tuple[str, ...]] = {
+    "node": ("exporters/node_exporter/",),
     "postgres": ("exporters/postgres_exporter/",),
     "platform": ("exporters/custom/", "exporters/databases.yml"),
 }

@@ -145,6 +145,7 @@ def _node(settings: Settings) -> Program:
         name="node",
         command=(
             "prometheus-node-exporter",
+            f"@{settings.config_dir / 'exporters' / 'node_exporter' / 'arguments.txt'}",
             _listen(settings, "node"),
             _web_flag(settings),
             f"--collector.textfile.directory={textfiles}",

@@ -46,12 +46,17 @@ def load_yaml(path: Path) -> Any:
         InputError: It can't be read or parsed; the message has the form `file:line: sentence`.
     """
     try:
-        return yaml.safe_load(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise InputError(f"{path}:1: cannot be read: {error.strerror}") from error
+        return yaml.safe_load(_read(path))
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         mark = getattr(error, "problem_mark", None)
         raise InputError(f"{path}:{mark.line + 1 if mark else 1}: not valid YAML: {_problem(error)}") from error
+
+
+def _read(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except OSError as error:
+        raise InputError(f"{path}:1: cannot be read: {error.strerror}") from error
 
 
 def _problem(error: Exception) -> str:
@@ -252,7 +257,9 @@ def _exporters(settings: Settings) -> Tree:
     tree = {}
     for name in ("blackbox_exporter/blackbox.yml", "postgres_exporter/queries.yaml", "custom/platform.yml"):
         load_yaml(base / name)
-        tree[f"exporters/{name}"] = (base / name).read_text(encoding="utf-8")
+        tree[f"exporters/{name}"] = _read(base / name)
+    arguments = base / "node_exporter" / "arguments.txt"
+    tree[f"exporters/{arguments.relative_to(base)}"] = _read(arguments)
     databases = {name: database.model_dump(mode="json") for name, database in settings.databases.items()}
     tree["exporters/databases.yml"] = _dump("the setting `databases`", databases)
     return tree
