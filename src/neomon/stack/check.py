@@ -21,7 +21,6 @@ async def check_configuration(settings: Settings) -> list[Problem]:
         return unreadable
     groups = await asyncio.gather(
         check_prometheus(prometheus / "prometheus.yml"),
-        check_prometheus(prometheus / "kubernetes_scrape.yml"),
         check_rules([prometheus / name for name in RULE_FILES]),
         test_rules(sorted((prometheus / "tests").glob("*.yml"))),
         check_alertmanager(settings.base_dir / "alertmanager" / "alertmanager.yml"),

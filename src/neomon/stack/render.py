@@ -24,7 +24,7 @@ STOCK_CHAT_CHANNEL = "#alerts"
 _STOCK_EVALUATION_SECONDS = 15
 _NO_CREDENTIALS = frozenset({"redis"})
 """Exporters without a web configuration file: sending them a password would only reveal it."""
-_PROBE_JOBS = frozenset({"probe-http", "probe-tls"})
+_PROBE_JOBS = frozenset({"probe-http", "probe-tls", "kubernetes-probes"})
 
 Tree = dict[str, str]
 """Relative path -> content of every rendered file."""
