@@ -93,7 +93,7 @@ class Alerting(_Section):
     """How alerts are timed and delivered."""
 
     time_factor: Annotated[float, Field(gt=0, le=10)] = 1.0
-    """Multiplies every `for` of the rules and every wait and interval of the routes (drills and tests use less than 1)."""
+    """Multiplies every `for` of the rules and every wait and interval of the routes; less than 1 for drills."""
     mail: Mail | None = None
     chat: Chat | None = None
     dead_mans_switch_url: str | None = None

@@ -10,7 +10,7 @@ T = TypeVar("T")
 
 
 def eventually(probe: Callable[[], T | None], what: str, seconds: float = 15, pause: float = 0.05) -> T:
-    """First truthy answer of `probe`, asked every `pause` seconds; a server that is not there yet (OSError) counts as no answer.
+    """First truthy answer of `probe`, asked every `pause` seconds; a server not there yet (OSError) is no answer.
 
     Raises:
         AssertionError: There was none within `seconds`.
