@@ -1,7 +1,8 @@
 """Start time of the stack, and memory and CPU of neomon's own processes at idle.
 
-Starts the stack with the demo on free ports in a temporary directory, three times (first start, later starts), waits for it
-to settle and reads the processes' proportional set size (memory shared by processes counted once) and CPU time.
+Starts the stack with the demo on free ports in a temporary directory, three times (first start, later starts), waits
+until it has settled, and reads the processes' proportional set size (memory shared by processes counted once) and CPU
+time.
 
     .venv/bin/python bench/footprint.py
     .venv/bin/python bench/footprint.py --idle 60 --json

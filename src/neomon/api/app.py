@@ -13,7 +13,7 @@ from neomon.api import health, notifications, targets
 from neomon.api.failures import answer_failures
 from neomon.api.guard import Guard
 from neomon.api.metrics import StateCollector
-from neomon.console import pages
+from neomon.console import dashboards, pages
 from neomon.db.engine import open_engine
 from neomon.discovery.registry import TargetRegistry
 from neomon.exporters.instrument import instrument
@@ -48,7 +48,7 @@ def create_app(settings: Settings) -> FastAPI:
     app.state.targets = TargetRegistry(engine)
     app.state.inbox = NotificationInbox(engine)
     app.state.heartbeats = Heartbeats(engine)
-    for module in (health, targets, notifications, pages):
+    for module in (health, targets, notifications, pages, dashboards):
         app.include_router(module.router)
     pages.mount_static(app)
     answer_failures(app)

@@ -22,7 +22,7 @@ from neomon.stack.client import ComponentClient
 router = APIRouter(include_in_schema=False)
 
 _HERE = Path(__file__).parent
-_templates = Jinja2Templates(_HERE / "templates")
+templates = Jinja2Templates(_HERE / "templates")
 _DOCUMENT = re.compile(r"[a-z][a-z0-9-]{0,40}")
 
 
@@ -37,7 +37,7 @@ async def home(request: Request) -> HTMLResponse:
     settings: Settings = request.app.state.settings
     client: ComponentClient = request.app.state.components
     overview: Overview = await read_overview(settings, client)
-    return _templates.TemplateResponse(
+    return templates.TemplateResponse(
         request, "home.html", {"overview": overview, "settings": settings, "now": time.time()}
     )
 
@@ -49,7 +49,7 @@ def document(request: Request, name: str) -> HTMLResponse:
     path = settings.base_dir / "docs" / f"{name}.md"
     if not _DOCUMENT.fullmatch(name) or not path.is_file():
         raise NotFoundError(f"there is no page {name[:40]!r} in docs/")
-    return _templates.TemplateResponse(
+    return templates.TemplateResponse(
         request, "document.html", {"title": name, "body": render_markdown(path.read_text(encoding="utf-8"))}
     )
 

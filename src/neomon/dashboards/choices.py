@@ -47,20 +47,32 @@ async def choices_of(
                 answers.append(answer)
                 values = _values(variable, list(answer.values))
             else:
-                values = [_current(variable)]
+                values = [current_value(variable)]
             grown += [{**choice, name: value} for value in values]
         choices = grown
     return list(dict.fromkeys(answers)), choices
 
 
-async def _ask(name: str, query: str, choice: Choice, api: PrometheusApi, start: float, end: float) -> VariableAnswer:
+def label_values_query(query: str) -> tuple[str, str] | None:
+    """The selector (may be empty) and the label of a `label_values(...)` query; None for another kind of query."""
     match = _LABEL_VALUES.fullmatch(query)
-    if match is None:
+    return None if match is None else (match["selector"] or "", match["label"])
+
+
+def current_value(variable: JsonObject) -> str:
+    """The value a variable has in the file; its query where it states none."""
+    value = (variable.get("current") or {}).get("value") or variable_query(variable)
+    return str(value[0] if isinstance(value, list) else value)
+
+
+async def _ask(name: str, query: str, choice: Choice, api: PrometheusApi, start: float, end: float) -> VariableAnswer:
+    wanted = label_values_query(query)
+    if wanted is None:
         return VariableAnswer(name, query, (), "only label_values(...) can be checked")
     try:
         sent = interpolate(query, choice)
-        selector = interpolate(match["selector"] or "", choice)
-        values = await api.label_values(match["label"], selector, start, end)
+        selector = interpolate(wanted[0], choice)
+        values = await api.label_values(wanted[1], selector, start, end)
     except (QueryError, UnknownVariableError) as error:
         return VariableAnswer(name, query, (), str(error))
     return VariableAnswer(name, sent, tuple(values))
@@ -72,8 +84,3 @@ def _values(variable: JsonObject, found: list[str]) -> list[str]:
     if variable.get("multi"):
         return [any_of(found)]
     return [single_value(value) for value in found[:SINGLE_VALUES]] or [""]
-
-
-def _current(variable: JsonObject) -> str:
-    value = (variable.get("current") or {}).get("value") or variable_query(variable)
-    return str(value[0] if isinstance(value, list) else value)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ssl
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import aiohttp
@@ -45,9 +46,16 @@ class ComponentClient:
         await self._session.close()
 
     async def request(
-        self, method: str, url: str, *, authenticated: bool = True, seconds: float = _SECONDS, json: object = None
+        self,
+        method: str,
+        url: str,
+        *,
+        authenticated: bool = True,
+        seconds: float = _SECONDS,
+        json: object = None,
+        form: Mapping[str, str] | None = None,
     ) -> Answer:
-        """One request.
+        """One request, with a body of JSON or of form fields.
 
         Raises:
             UnavailableError: No answer within `seconds`.
@@ -59,6 +67,7 @@ class ComponentClient:
                 headers={"Authorization": self._login} if authenticated else None,
                 timeout=aiohttp.ClientTimeout(total=seconds),
                 json=json,
+                data=form,
             ) as response:
                 return Answer(response.status, await response.text())
         except TimeoutError as error:
