@@ -184,7 +184,7 @@ def _stay(installation: Installation, programs: Sequence[Program], guardian: sub
 
 def _stop(installation: Installation) -> bool:
     with console.status("stopping, in order"):
-        stopped = lifecycle.stop(installation.settings)
+        stopped = lifecycle.stop(installation.settings, installation.programs())
     if stopped:
         console.print("[green]✓[/] stopped")
     return stopped

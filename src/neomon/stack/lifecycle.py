@@ -12,6 +12,7 @@ from collections.abc import Callable, Sequence
 from neomon.errors import ConflictError, NeomonError, UnavailableError
 from neomon.settings import Settings
 from neomon.stack.catalog import prepare_directories, require_installed
+from neomon.stack.cgroups import remove_groups
 from neomon.stack.effective import inherited_environment, write_effective
 from neomon.stack.guardian import holder_of
 from neomon.stack.ports import require_free
@@ -89,7 +90,7 @@ async def wait_healthy(
         await asyncio.sleep(_POLL_SECONDS)
 
 
-def stop(settings: Settings, seconds: float = 90.0) -> bool:
+def stop(settings: Settings, programs: Sequence[Program], seconds: float = 90.0) -> bool:
     """Stop everything in order and wait for the end; returns whether anything was running.
 
     Raises:
@@ -105,4 +106,6 @@ def stop(settings: Settings, seconds: float = 90.0) -> bool:
         if time.monotonic() > deadline:
             raise NeomonError(f"the stack (pid {guardian}) did not stop within {seconds:g} s; see {settings.log_dir}")
         time.sleep(0.1)
+    for program in programs:
+        remove_groups(program.name)
     return True
