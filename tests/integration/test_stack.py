@@ -18,7 +18,7 @@ from typing import Any
 import psutil
 import pytest
 
-from support.stack import FAST, Stack
+from support.stack import FAST, Stack, free_ports
 from support.waiting import eventually
 
 
@@ -281,3 +281,27 @@ def test_with_tls_every_listener_is_encrypted(tmp_path: Path) -> None:
         eventually(all_up, "everything is scraped over TLS", 30)
     finally:
         stack.down()
+
+
+def test_a_setting_that_stops_a_program_from_starting_is_taken_back(stack: Stack) -> None:
+    before = stack.status()["node"]
+    with socket.socket() as server:
+        server.bind(("127.0.0.1", 0))
+        server.listen()
+        stack.write_settings({**FAST, "ports": {**stack.ports, "node": server.getsockname()[1]}})
+        ran = stack.run("apply", check=False)
+        stack.write_settings(FAST)
+    assert ran.returncode == 2
+    assert "is held by" in ran.stderr
+    assert stack.status()["node"]["pid"] == before["pid"]
+
+
+def test_a_moved_port_is_taken_over(stack: Stack) -> None:
+    moved = free_ports(1)[0]
+    stack.write_settings({**FAST, "ports": {**stack.ports, "node": moved}})
+    stack.run("apply")
+    assert stack.status()["node"]["address"] == f"127.0.0.1:{moved}"
+    eventually(lambda: stack.query(f'up{{instance="127.0.0.1:{moved}"}} == 1'), "scraped at its new address", 30)
+    stack.write_settings(FAST)
+    stack.run("apply")
+    assert stack.run("status").returncode == 0

@@ -20,6 +20,7 @@ from neomon.cli.installation import Installation, Mode, open_installation
 from neomon.cli.output import bytes_text, console, duration_text, print_error, print_json
 from neomon.errors import UnavailableError
 from neomon.stack import lifecycle
+from neomon.stack.health import wait_healthy
 from neomon.stack.program import Program
 from neomon.stack.secrets import (
     ADMIN_PASSWORD,
@@ -137,7 +138,7 @@ async def _wait(installation: Installation, programs: Sequence[Program]) -> None
             text = f"waiting for {waiting[0]}{more}" if waiting else f"{len(rows)} components"
             progress.update(task, completed=len(rows) - len(waiting), description=text)
 
-        await lifecycle.wait_healthy(installation.settings, programs, report)
+        await wait_healthy(installation.settings, programs, report)
 
 
 def _print_addresses(installation: Installation) -> None:

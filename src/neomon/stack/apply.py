@@ -15,11 +15,12 @@ from pathlib import Path
 
 from neomon.errors import InputError, NeomonError, UnavailableError
 from neomon.settings import Settings
-from neomon.stack.catalog import stack_programs
 from neomon.stack.client import ComponentClient
 from neomon.stack.effective import write_effective
 from neomon.stack.generations import Generations, read_tree, unified_diff
 from neomon.stack.guardian import holder_of
+from neomon.stack.health import wait_healthy
+from neomon.stack.ports import require_free
 from neomon.stack.program import Program
 from neomon.stack.render import Tree, render
 from neomon.stack.supervisor import Supervisor
@@ -104,17 +105,18 @@ def _in_base(problem: Problem, generation: Path, settings: Settings) -> Problem:
 
 
 async def apply(
-    settings: Settings, programs: Sequence[Program] | None = None, report: Callable[[str], None] = lambda _: None
+    settings: Settings, programs: Sequence[Program], report: Callable[[str], None] = lambda _: None
 ) -> Applied:
     """Render, check, swap, reload and confirm.
 
     Args:
         settings: The settings to put in force.
-        programs: All programs of the installation, the demo's included; default is the stack's own.
+        programs: All programs of the installation, the demo's included.
         report: Called with a word for each step as it begins.
 
     Raises:
         ApplyError: A step failed; the configuration before is in force.
+        ConflictError: A new address is taken; nothing was touched.
         InputError: A base file is broken; nothing was touched.
     """
     report("render")
@@ -124,21 +126,23 @@ async def apply(
     tree = render(settings)
     changed = tuple(sorted(name for name in old.keys() | tree.keys() if old.get(name) != tree.get(name)))
     concerned = tuple(sorted({*changed, *generations.pending()}))
+    supervisor = Supervisor(settings)
+    guardian = holder_of(supervisor.lock_file)
+    if guardian is not None:
+        require_free(programs, guardian)
     if changed:
         report("check")
         generation = await prepare_generation(settings, tree)
         report("swap")
         generations.expect(concerned)
         generations.activate(generation)
-    supervisor = Supervisor(settings)
     reloaded: list[str] = []
-    if holder_of(supervisor.lock_file) is not None:
+    if guardian is not None:
         try:
             report("reload and confirm")
             reloaded += await _reload(settings, supervisor, concerned, _CONFIRM_SECONDS)
-            write_effective(settings)
-            supervisor.write_config(programs if programs is not None else stack_programs(settings))
-            reloaded += supervisor.update()
+            report("restart what has new arguments")
+            reloaded += await _restart_changed(settings, supervisor, programs)
         except NeomonError as error:
             if changed and before is not None:
                 generations.activate(before)
@@ -166,6 +170,25 @@ async def _reload(settings: Settings, supervisor: Supervisor, changed: Sequence[
             await asyncio.to_thread(supervisor.restart, name)
             done.append(name)
     return done
+
+
+async def _restart_changed(settings: Settings, supervisor: Supervisor, programs: Sequence[Program]) -> list[str]:
+    """Give the supervisor the programs as they are to be, and wait until those it restarted are healthy.
+
+    Raises:
+        NeomonError: One is not; the supervisor has its old instructions back.
+    """
+    before = supervisor.config_file.read_text(encoding="utf-8")
+    write_effective(settings)
+    supervisor.write_config(programs)
+    restarted = await asyncio.to_thread(supervisor.update)
+    try:
+        await wait_healthy(settings, [program for program in programs if program.name in restarted])
+    except UnavailableError:
+        supervisor.restore_config(before)
+        await asyncio.to_thread(supervisor.update)
+        raise
+    return restarted
 
 
 async def _restore(

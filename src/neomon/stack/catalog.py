@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from neomon.errors import MissingProgramError
@@ -14,6 +14,9 @@ from neomon.stack.effective import own_environment
 from neomon.stack.program import HttpHealth, Program
 from neomon.stack.tls import certificates
 from neomon.stack.webconfig import web_config
+
+_EXPORTERS_START = 20
+"""Place of the exporters in the order of start: after neomon, before Alertmanager and Prometheus."""
 
 
 def stack_programs(settings: Settings) -> list[Program]:
@@ -54,21 +57,9 @@ def require_installed(programs: Iterable[Program]) -> None:
         )
 
 
-def _web_flag(settings: Settings) -> str:
-    return f"--web.config.file={web_config(settings)}"
-
-
-def _listen(settings: Settings, component: str) -> str:
-    return f"--web.listen-address={_bind(settings, component)}"
-
-
 def _bind(settings: Settings, component: str) -> str:
     host = f"[{settings.listen}]" if ":" in settings.listen else settings.listen
     return f"{host}:{getattr(settings.ports, component)}"
-
-
-def _health(settings: Settings, component: str, path: str) -> HttpHealth:
-    return HttpHealth(settings.url(component) + path, authenticated=True)
 
 
 def _neomon(settings: Settings) -> Program:
@@ -88,117 +79,116 @@ def _neomon(settings: Settings) -> Program:
     )
 
 
+def _stock(
+    settings: Settings,
+    component: str,
+    executable: str,
+    *arguments: str,
+    health: HttpHealth,
+    environment: Mapping[str, str] | None = None,
+    priority: int = _EXPORTERS_START,
+    stop_seconds: int = 20,
+) -> Program:
+    """A program from a Debian package named like its executable."""
+    return Program(
+        name=component,
+        command=(executable, *arguments),
+        directory=settings.data_dir,
+        address=settings.address(component),
+        health=health,
+        package=executable,
+        environment=environment or {},
+        priority=priority,
+        stop_seconds=stop_seconds,
+        version_command=(executable, "--version"),
+    )
+
+
+def _guarded(settings: Settings, component: str) -> tuple[str, str]:
+    """Flags for address and credentials, which all programs built on exporter-toolkit share."""
+    return f"--web.listen-address={_bind(settings, component)}", f"--web.config.file={web_config(settings)}"
+
+
+def _health(settings: Settings, component: str, path: str) -> HttpHealth:
+    return HttpHealth(settings.url(component) + path, authenticated=True)
+
+
 def _prometheus(settings: Settings) -> Program:
-    data = settings.data_dir / "prometheus" / "data"
     retention = [f"--storage.tsdb.retention.time={settings.prometheus.retention_days}d"]
     if settings.prometheus.retention_bytes:
         retention.append(f"--storage.tsdb.retention.size={settings.prometheus.retention_bytes}B")
-    return Program(
-        name="prometheus",
-        command=(
-            "prometheus",
-            f"--config.file={settings.config_dir / 'prometheus' / 'prometheus.yml'}",
-            f"--storage.tsdb.path={data}",
-            *retention,
-            _listen(settings, "prometheus"),
-            f"--web.external-url={settings.url('prometheus')}",
-            _web_flag(settings),
-            "--web.enable-lifecycle",
-            "--web.enable-remote-write-receiver",
-            "--enable-feature=exemplar-storage",
-            "--query.timeout=60s",
-        ),
-        directory=settings.data_dir,
-        address=settings.address("prometheus"),
+    return _stock(
+        settings,
+        "prometheus",
+        "prometheus",
+        f"--config.file={settings.config_dir / 'prometheus' / 'prometheus.yml'}",
+        f"--storage.tsdb.path={settings.data_dir / 'prometheus' / 'data'}",
+        *retention,
+        *_guarded(settings, "prometheus"),
+        f"--web.external-url={settings.url('prometheus')}",
+        "--web.enable-lifecycle",
+        "--web.enable-remote-write-receiver",
+        "--enable-feature=exemplar-storage",
+        "--query.timeout=60s",
         health=_health(settings, "prometheus", "/-/ready"),
-        package="prometheus",
         priority=40,
         stop_seconds=60,
-        version_command=("prometheus", "--version"),
     )
 
 
 def _alertmanager(settings: Settings) -> Program:
-    return Program(
-        name="alertmanager",
-        command=(
-            "prometheus-alertmanager",
-            f"--config.file={settings.config_dir / 'alertmanager' / 'alertmanager.yml'}",
-            f"--storage.path={settings.data_dir / 'alertmanager' / 'data'}",
-            _listen(settings, "alertmanager"),
-            f"--web.external-url={settings.url('alertmanager')}",
-            _web_flag(settings),
-            "--cluster.listen-address=",
-        ),
-        directory=settings.data_dir,
-        address=settings.address("alertmanager"),
+    return _stock(
+        settings,
+        "alertmanager",
+        "prometheus-alertmanager",
+        f"--config.file={settings.config_dir / 'alertmanager' / 'alertmanager.yml'}",
+        f"--storage.path={settings.data_dir / 'alertmanager' / 'data'}",
+        *_guarded(settings, "alertmanager"),
+        f"--web.external-url={settings.url('alertmanager')}",
+        "--cluster.listen-address=",
         health=_health(settings, "alertmanager", "/-/ready"),
-        package="prometheus-alertmanager",
         priority=30,
-        version_command=("prometheus-alertmanager", "--version"),
     )
 
 
 def _node(settings: Settings) -> Program:
-    textfiles = settings.data_dir / "textfile"
-    return Program(
-        name="node",
-        command=(
-            "prometheus-node-exporter",
-            f"@{settings.config_dir / 'exporters' / 'node_exporter' / 'arguments.txt'}",
-            _listen(settings, "node"),
-            _web_flag(settings),
-            f"--collector.textfile.directory={textfiles}",
-        ),
-        directory=settings.data_dir,
-        address=settings.address("node"),
+    return _stock(
+        settings,
+        "node",
+        "prometheus-node-exporter",
+        f"@{settings.config_dir / 'exporters' / 'node_exporter' / 'arguments.txt'}",
+        *_guarded(settings, "node"),
+        f"--collector.textfile.directory={settings.data_dir / 'textfile'}",
         health=_health(settings, "node", "/"),
-        package="prometheus-node-exporter",
-        priority=20,
-        version_command=("prometheus-node-exporter", "--version"),
     )
 
 
 def _blackbox(settings: Settings) -> Program:
-    return Program(
-        name="blackbox",
-        command=(
-            "prometheus-blackbox-exporter",
-            f"--config.file={settings.config_dir / 'exporters' / 'blackbox_exporter' / 'blackbox.yml'}",
-            _listen(settings, "blackbox"),
-            _web_flag(settings),
-        ),
-        directory=settings.data_dir,
-        address=settings.address("blackbox"),
+    return _stock(
+        settings,
+        "blackbox",
+        "prometheus-blackbox-exporter",
+        f"--config.file={settings.config_dir / 'exporters' / 'blackbox_exporter' / 'blackbox.yml'}",
+        *_guarded(settings, "blackbox"),
         health=_health(settings, "blackbox", "/-/healthy"),
-        package="prometheus-blackbox-exporter",
-        priority=20,
-        version_command=("prometheus-blackbox-exporter", "--version"),
     )
 
 
 def _postgres(settings: Settings) -> Program:
     database = settings.postgres
     assert database is not None  # noqa: S101
-    return Program(
-        name="postgres",
-        command=(
-            "prometheus-postgres-exporter",
-            _listen(settings, "postgres"),
-            _web_flag(settings),
-            f"--extend.query-path={settings.config_dir / 'exporters' / 'postgres_exporter' / 'queries.yaml'}",
-        ),
-        directory=settings.data_dir,
-        address=settings.address("postgres"),
+    return _stock(
+        settings,
+        "postgres",
+        "prometheus-postgres-exporter",
+        *_guarded(settings, "postgres"),
+        f"--extend.query-path={settings.config_dir / 'exporters' / 'postgres_exporter' / 'queries.yaml'}",
         health=_health(settings, "postgres", "/"),
-        package="prometheus-postgres-exporter",
         environment={
             "DATA_SOURCE_URI": f"{database.address}/{database.name}?sslmode={database.sslmode}",
             "DATA_SOURCE_USER": database.user,
             "DATA_SOURCE_PASS_FILE": str(database.password_file),
         },
-        priority=20,
-        version_command=("prometheus-postgres-exporter", "--version"),
     )
 
 
@@ -212,21 +202,15 @@ def _redis(settings: Settings) -> Program:
     if settings.encrypted:
         files = certificates(settings)
         tls = (f"-tls-server-cert-file={files.certificate}", f"-tls-server-key-file={files.key}")
-    return Program(
-        name="redis",
-        command=(
-            "prometheus-redis-exporter",
-            f"-redis.addr=redis://{server.address}",
-            f"-web.listen-address={_bind(settings, 'redis')}",
-            *tls,
-        ),
-        directory=settings.data_dir,
-        address=settings.address("redis"),
+    return _stock(
+        settings,
+        "redis",
+        "prometheus-redis-exporter",
+        f"-redis.addr=redis://{server.address}",
+        f"-web.listen-address={_bind(settings, 'redis')}",
+        *tls,
         health=HttpHealth(settings.url("redis") + "/health"),
-        package="prometheus-redis-exporter",
         environment=environment,
-        priority=20,
-        version_command=("prometheus-redis-exporter", "--version"),
     )
 
 
@@ -255,7 +239,7 @@ def _own_exporter(settings: Settings, name: str, module: str, *arguments: str) -
         address=settings.address(name),
         health=HttpHealth(settings.url(name) + "/-/healthy", authenticated=True),
         environment=own_environment(settings),
-        priority=20,
+        priority=_EXPORTERS_START,
         own=True,
     )
 

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 import signal
 import subprocess
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
-from neomon.errors import ConflictError, NeomonError, UnavailableError
+from neomon.errors import ConflictError, NeomonError
 from neomon.settings import Settings
 from neomon.stack.catalog import prepare_directories, require_installed
 from neomon.stack.cgroups import remove_groups
@@ -17,11 +16,7 @@ from neomon.stack.effective import inherited_environment, write_effective
 from neomon.stack.guardian import holder_of
 from neomon.stack.ports import require_free
 from neomon.stack.program import Program
-from neomon.stack.status import ComponentStatus, Condition, stack_status
 from neomon.stack.supervisor import Supervisor
-
-HEALTHY_SECONDS = 60.0
-_POLL_SECONDS = 0.25
 
 
 def is_running(settings: Settings) -> bool:
@@ -64,30 +59,6 @@ def launch(settings: Settings, programs: Sequence[Program], *, tied: bool) -> su
             cwd=settings.data_dir,
             env=inherited_environment(),
         )
-
-
-async def wait_healthy(
-    settings: Settings,
-    programs: Sequence[Program],
-    report: Callable[[list[ComponentStatus]], None] = lambda _: None,
-    seconds: float = HEALTHY_SECONDS,
-) -> list[ComponentStatus]:
-    """Wait until every program is healthy.
-
-    Raises:
-        UnavailableError: Some are not after `seconds`; the message says which and why.
-    """
-    deadline = time.monotonic() + seconds
-    while True:
-        rows = await stack_status(settings, programs)
-        report(rows)
-        waiting = [row for row in rows if row.condition is not Condition.HEALTHY]
-        if not waiting:
-            return rows
-        if time.monotonic() > deadline:
-            reasons = "; ".join(f"{row.name}: {row.last_error}" for row in waiting)
-            raise UnavailableError(f"not healthy after {seconds:g} s: {reasons}. Logs are in {settings.log_dir}")
-        await asyncio.sleep(_POLL_SECONDS)
 
 
 def stop(settings: Settings, programs: Sequence[Program], seconds: float = 90.0) -> bool:

@@ -11,16 +11,17 @@ from neomon.errors import ConflictError
 from neomon.stack.program import Program
 
 
-def require_free(programs: Iterable[Program]) -> None:
-    """Check that every address a program will listen on is free.
+def require_free(programs: Iterable[Program], root: int | None = None) -> None:
+    """Check that every address a program will listen on is free, or held by a descendant of the process `root`.
 
     Raises:
         ConflictError: Some are taken; the message names each with the program that holds it.
     """
+    ours = {child.pid for child in psutil.Process(root).children(recursive=True)} if root else set()
     taken = [
-        f"{program.address} ({program.name}) is held by {holder(program.address)}"
+        f"{program.address} ({program.name}) is held by {_described(pid)}"
         for program in programs
-        if program.address and not is_free(program.address)
+        if program.address and not is_free(program.address) and (pid := _listener(program.address)) not in ours
     ]
     if taken:
         raise ConflictError(
@@ -41,15 +42,17 @@ def is_free(address: str) -> bool:
     return True
 
 
-def holder(address: str) -> str:
+def _listener(address: str) -> int | None:
     """The process that listens on the port of `host:port`, as far as this user may see it."""
     port = split_address(address)[1]
     for connection in psutil.net_connections(kind="tcp"):
         if connection.status == psutil.CONN_LISTEN and connection.laddr and connection.laddr.port == port:
-            if connection.pid is None:
-                return "a process of another user"
-            return f"{psutil.Process(connection.pid).name()} (pid {connection.pid})"
-    return "an unknown process"
+            return connection.pid
+    return None
+
+
+def _described(pid: int | None) -> str:
+    return f"{psutil.Process(pid).name()} (pid {pid})" if pid else "a process of another user"
 
 
 def split_address(address: str) -> tuple[str, int]:

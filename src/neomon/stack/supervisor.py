@@ -90,11 +90,15 @@ class Supervisor:
         return (*prefix, sys.executable, "-m", "neomon.stack.guardian", str(self.lock_file), *self.command())
 
     def write_config(self, programs: Iterable[Program]) -> None:
-        """Write the supervisor's configuration file (0600: environments may hold passwords)."""
+        """Write the supervisor's configuration file."""
+        self.restore_config(self._config(programs))
+
+    def restore_config(self, text: str) -> None:
+        """Put `text` in place of the configuration file (0600: environments may hold passwords)."""
         draft = self.config_file.with_suffix(".draft")
         descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
         with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-            file.write(self._config(programs))
+            file.write(text)
         draft.replace(self.config_file)
 
     def _config(self, programs: Iterable[Program]) -> str:

@@ -35,7 +35,7 @@ async def listens(port: int) -> bool:
 
 async def until(port: int, wanted: bool) -> None:
     async with asyncio.timeout(5):
-        while await listens(port) is not wanted:
+        while await listens(port) is not wanted:  # noqa: ASYNC110
             await asyncio.sleep(0.02)
 
 

@@ -1,0 +1,1 @@
+"""Drawing the panels of a dashboard as HTML and SVG."""
