@@ -68,6 +68,7 @@ def apply_command(
     """
     from neomon.stack import lifecycle
     from neomon.stack.apply import ApplyError, apply, preview
+    from neomon.stack.files import one_at_a_time
     from neomon.stack.journal import ApplyOutcome, record_apply
 
     installation = open_installation()
@@ -82,7 +83,7 @@ def apply_command(
             console.print("nothing would change")
         return 0
     try:
-        with console.status("applying") as line:
+        with one_at_a_time(settings.data_dir, "apply"), console.status("applying") as line:
             result = asyncio.run(
                 apply(settings, installation.programs(), lambda step: line.update(f"applying: {step}"))
             )

@@ -20,6 +20,7 @@ from neomon.cli.installation import Installation, Mode, open_installation
 from neomon.cli.output import bytes_text, console, duration_text, print_error, print_json
 from neomon.errors import UnavailableError
 from neomon.stack import lifecycle
+from neomon.stack.files import one_at_a_time
 from neomon.stack.health import wait_healthy
 from neomon.stack.program import Program
 from neomon.stack.secrets import (
@@ -73,10 +74,11 @@ def up(
         signal.signal(number, _interrupt)
     started = time.monotonic()
     programs = installation.programs()
-    lifecycle.check_startable(settings, programs)
-    _prepare(installation)
-    installation.remember()
-    guardian = lifecycle.launch(settings, programs, tied=not detach)
+    with one_at_a_time(settings.data_dir, "start"):
+        lifecycle.check_startable(settings, programs)
+        _prepare(installation)
+        installation.remember()
+        guardian = lifecycle.launch(settings, programs, tied=not detach)
     healthy = True
     try:
         asyncio.run(_wait(installation, programs))

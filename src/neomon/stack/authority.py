@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import datetime
 import ipaddress
-import os
 import socket
 from pathlib import Path
 
@@ -15,6 +14,7 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from neomon.errors import SettingsError
 from neomon.settings import Settings
+from neomon.stack.files import replace_file
 from neomon.stack.tls import Certificates
 
 _LIFETIME = datetime.timedelta(days=397)
@@ -71,8 +71,8 @@ def issue(files: Certificates, ca_key_file: Path, settings: Settings) -> None:
             .add_extension(x509.SubjectKeyIdentifier.from_public_key(ca_key.public_key()), critical=False)
             .sign(ca_key, hashes.SHA256())
         )
-        _write(ca_key_file, _private_pem(ca_key))
-        _write(files.ca, ca.public_bytes(serialization.Encoding.PEM), mode=0o644)
+        replace_file(ca_key_file, _private_pem(ca_key))
+        replace_file(files.ca, ca.public_bytes(serialization.Encoding.PEM), mode=0o644)
     if not isinstance(ca_key, ec.EllipticCurvePrivateKey):
         raise SettingsError(f"{ca_key_file} is not the key neomon made; remove {files.ca.parent} to start afresh")
     key = ec.generate_private_key(ec.SECP256R1())
@@ -91,8 +91,8 @@ def issue(files: Certificates, ca_key_file: Path, settings: Settings) -> None:
         .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(ca_key.public_key()), critical=False)
         .sign(ca_key, hashes.SHA256())
     )
-    _write(files.key, _private_pem(key))
-    _write(files.certificate, certificate.public_bytes(serialization.Encoding.PEM), mode=0o644)
+    replace_file(files.key, _private_pem(key))
+    replace_file(files.certificate, certificate.public_bytes(serialization.Encoding.PEM), mode=0o644)
 
 
 def _key_usage(*, certificate_authority: bool) -> x509.KeyUsage:
@@ -113,9 +113,3 @@ def _private_pem(key: ec.EllipticCurvePrivateKey) -> bytes:
     return key.private_bytes(
         serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
     )
-
-
-def _write(path: Path, content: bytes, mode: int = 0o600) -> None:
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, mode)
-    with os.fdopen(descriptor, "wb") as file:
-        file.write(content)

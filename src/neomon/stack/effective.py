@@ -13,6 +13,7 @@ from pathlib import Path
 import orjson
 
 from neomon.settings import Settings
+from neomon.stack.files import replace_file
 
 
 def own_environment(settings: Settings) -> dict[str, str]:
@@ -33,13 +34,7 @@ def inherited_environment() -> dict[str, str]:
 
 def write_effective(settings: Settings) -> None:
     """Write the settings file (0600) that `own_environment` points at."""
-    path = _path(settings)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    draft = path.with_suffix(".draft")
-    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    with os.fdopen(descriptor, "wb") as file:
-        file.write(_content(settings))
-    draft.replace(path)
+    replace_file(_path(settings), _content(settings))
 
 
 def _path(settings: Settings) -> Path:

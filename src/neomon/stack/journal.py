@@ -7,6 +7,8 @@ from pathlib import Path
 
 import orjson
 
+from neomon.stack.files import replace_file
+
 
 @dataclass(frozen=True)
 class ApplyOutcome:
@@ -20,11 +22,7 @@ class ApplyOutcome:
 
 def record_apply(data_dir: Path, outcome: ApplyOutcome) -> None:
     """Keep the outcome in place of the one before."""
-    path = _path(data_dir)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    draft = path.with_suffix(".draft")
-    draft.write_bytes(orjson.dumps(asdict(outcome)))
-    draft.replace(path)
+    replace_file(_path(data_dir), orjson.dumps(asdict(outcome)))
 
 
 def last_apply(data_dir: Path) -> ApplyOutcome | None:

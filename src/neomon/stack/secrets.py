@@ -36,9 +36,9 @@ class Secrets:
         return self.path(name).read_text(encoding="utf-8").strip()
 
     def _create(self, path: Path, value: str) -> None:
-        # Linking a finished file is atomic: of two processes starting at once, both end up with the same secret.
-        draft = path.with_name(f".{path.name}.{os.getpid()}")
-        descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        # Linking a finished file is atomic: of two that start at once, both end up with the same secret.
+        draft = path.with_name(f".{path.name}.{random.token_hex(8)}")
+        descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         with os.fdopen(descriptor, "w", encoding="utf-8") as file:
             file.write(value)
         try:

@@ -21,6 +21,7 @@ from supervisor.xmlrpc import SupervisorTransport
 from neomon.errors import NeomonError, UnavailableError
 from neomon.settings import Settings
 from neomon.stack.cgroups import create_groups
+from neomon.stack.files import replace_file
 from neomon.stack.program import Program
 
 _LOG_BYTES = 10 * 1024 * 1024
@@ -95,11 +96,7 @@ class Supervisor:
 
     def restore_config(self, text: str) -> None:
         """Put `text` in place of the configuration file (0600: environments may hold passwords)."""
-        draft = self.config_file.with_suffix(".draft")
-        descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-            file.write(text)
-        draft.replace(self.config_file)
+        replace_file(self.config_file, text.encode())
 
     def _config(self, programs: Iterable[Program]) -> str:
         sections = [

@@ -5,13 +5,13 @@ Format: https://github.com/prometheus/exporter-toolkit/blob/master/docs/web-conf
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 import bcrypt
 import yaml
 
 from neomon.settings import Settings
+from neomon.stack.files import replace_file
 from neomon.stack.secrets import SCRAPE_PASSWORD, SCRAPE_USER, Secrets
 from neomon.stack.tls import certificates
 
@@ -32,9 +32,5 @@ def web_config(settings: Settings) -> Path:
         files = certificates(settings)
         wanted["tls_server_config"] = {"cert_file": str(files.certificate), "key_file": str(files.key)}
     if wanted != present:
-        draft = path.with_suffix(".draft")
-        descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-            yaml.safe_dump(wanted, file)
-        draft.replace(path)
+        replace_file(path, yaml.safe_dump(wanted).encode())
     return path

@@ -8,13 +8,14 @@ from prometheus_client import REGISTRY
 from neomon.api.app import create_app
 from neomon.db.engine import open_engine
 from neomon.db.migrate import migrate
-from neomon.settings import REPOSITORY, Settings
+from neomon.settings import REPOSITORY, Ports, Settings
 from neomon.stack.secrets import ADMIN_PASSWORD, SCRAPE_PASSWORD, SERVICE_TOKEN, STACK_TOKEN, Secrets
 
 
 @pytest.fixture
 def settings(tmp_path: Path) -> Settings:
-    return Settings(data_dir=tmp_path / "var", base_dir=REPOSITORY)
+    # Nothing listens on ports 1 and 2: these tests are about neomon alone.
+    return Settings(data_dir=tmp_path / "var", base_dir=REPOSITORY, ports=Ports(prometheus=1, alertmanager=2))
 
 
 @pytest.fixture

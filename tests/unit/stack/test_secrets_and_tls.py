@@ -23,7 +23,7 @@ def test_a_secret_is_generated_once_and_private(tmp_path: Path) -> None:
     assert (tmp_path / "secrets").stat().st_mode & 0o777 == 0o700
 
 
-def test_processes_that_start_at_once_agree_on_the_secret(tmp_path: Path) -> None:
+def test_those_that_start_at_once_agree_on_the_secret(tmp_path: Path) -> None:
     with ThreadPoolExecutor(8) as pool:
         values = set(pool.map(lambda _: Secrets(tmp_path).read("shared"), range(64)))
     assert len(values) == 1
