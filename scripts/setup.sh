@@ -80,8 +80,8 @@ if [ ! -x .venv/bin/neomon ] || [ "$(cat "$stamp" 2>/dev/null)" != "$wanted" ]; 
   say "installing Python packages into .venv"
   [ -x .venv/bin/python ] || "$python" -m venv .venv || fail "no virtual environment: apt-get install python3-venv"
   .venv/bin/python -m pip install --quiet --disable-pip-version-check uv==0.13.9
-  .venv/bin/uv pip install --quiet --python .venv/bin/python --require-hashes -r "$lock"
-  .venv/bin/uv pip install --quiet --python .venv/bin/python --no-deps -e .
+  .venv/bin/uv pip install --quiet --compile-bytecode --python .venv/bin/python --require-hashes -r "$lock"
+  .venv/bin/uv pip install --quiet --compile-bytecode --python .venv/bin/python --no-deps -e .
   printf '%s' "$wanted" >"$stamp"
 fi
 say "ready: .venv/bin/neomon"
