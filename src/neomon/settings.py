@@ -6,15 +6,10 @@ named by `NEOMON_CONFIG`), and environment variables: `NEOMON_PORTS__PROMETHEUS=
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import Annotated, Literal
 
-import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
-from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, YamlConfigSettingsSource
-
-from neomon.errors import SettingsError
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 Port = Annotated[int, Field(ge=1, le=65535)]
 Seconds = Annotated[float, Field(gt=0)]
@@ -145,16 +140,8 @@ class Demo(_Section):
     """Hours of history filled in at first start."""
 
 
-class Settings(BaseSettings):
+class Settings(_Section):
     """All settings of one installation."""
-
-    model_config = SettingsConfigDict(
-        env_prefix="NEOMON_",
-        env_nested_delimiter="__",
-        extra="forbid",
-        frozen=True,
-        nested_model_default_partial_update=True,
-    )
 
     data_dir: Path = REPOSITORY / "var"
     """Directory of all state: time series, database, secrets, rendered configuration, logs."""
@@ -181,18 +168,6 @@ class Settings(BaseSettings):
     @classmethod
     def _absolute(cls, value: Path) -> Path:
         return value.expanduser().absolute()
-
-    @classmethod
-    def settings_customise_sources(
-        cls,
-        settings_cls: type[BaseSettings],
-        init_settings: PydanticBaseSettingsSource,
-        env_settings: PydanticBaseSettingsSource,
-        dotenv_settings: PydanticBaseSettingsSource,
-        file_secret_settings: PydanticBaseSettingsSource,
-    ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """Order the sources: arguments, environment, file."""
-        return init_settings, env_settings, YamlConfigSettingsSource(settings_cls, yaml_file=settings_file())
 
     @property
     def encrypted(self) -> bool:
@@ -239,31 +214,14 @@ class Settings(BaseSettings):
         return self.data_dir / "demo"
 
 
-def settings_file() -> Path:
-    """The YAML file settings are read from; it need not exist."""
-    if named := os.environ.get("NEOMON_CONFIG"):
-        return Path(named)
-    return Path(os.environ.get("NEOMON_DATA_DIR", REPOSITORY / "var")) / "neomon.yml"
-
-
 def load_settings() -> Settings:
-    """Read the settings of this installation.
+    """Read the settings of this installation from its file and the environment.
 
     Raises:
         SettingsError: A value is missing, of the wrong kind or unknown; the message names it and where it came from.
     """
-    path = settings_file()
-    if os.environ.get("NEOMON_CONFIG") and not path.is_file():
-        raise SettingsError(f"NEOMON_CONFIG names {path}, which does not exist")
-    try:
-        return Settings()
-    except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"])
-        raise SettingsError(
-            f"setting {where} (in {path} or NEOMON_{where.upper().replace('.', '__')}): {first['msg']}"
-        ) from error
-    except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        line = f":{mark.line + 1}" if mark else ""
-        raise SettingsError(f"{path}{line}: not valid YAML: {getattr(error, 'problem', error)}") from error
+    # Reading layers of settings takes a library that neomon's long-running processes, given finished settings, need not
+    # hold in memory.
+    from neomon.settings_sources import read_settings
+
+    return read_settings()

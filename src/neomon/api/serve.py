@@ -25,12 +25,12 @@ _PR_SET_PDEATHSIG = 1
 def application() -> ASGIApp:
     """The application of this installation, built inside the worker process."""
     from neomon.api.app import create_app
-    from neomon.settings import load_settings
+    from neomon.stack.effective import own_settings
 
     # A worker whose server is killed would live on and keep the port.
     ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
-    return create_app(load_settings())
+    return create_app(own_settings())
 
 
 def main() -> int:

@@ -9,8 +9,6 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-import aiohttp
-
 from neomon.errors import NeomonError, UnavailableError
 
 
@@ -33,20 +31,24 @@ class PrometheusAddress:
 
 
 class PrometheusApi:
-    """One session with a Prometheus; use it in `async with`."""
+    """One session with a Prometheus; use it in `async with`.
+
+    The HTTP library is loaded by the first session: the server imports this module for its types and should stay small.
+    """
 
     def __init__(self, address: PrometheusAddress) -> None:
         self._base = address.url.rstrip("/") + "/api/v1/"
         self._timeout = address.timeout
-        self._headers = (
-            {"Authorization": aiohttp.encode_basic_auth(*address.credentials)} if address.credentials else None
-        )
+        self._credentials = address.credentials
         self._ca_file = address.ca_file
 
     async def __aenter__(self) -> Self:
+        import aiohttp
+
+        login = aiohttp.encode_basic_auth(*self._credentials) if self._credentials else None
         context = ssl.create_default_context(cafile=self._ca_file) if self._ca_file else True
         self._session = aiohttp.ClientSession(
-            headers=self._headers,
+            headers={"Authorization": login} if login else None,
             timeout=aiohttp.ClientTimeout(total=self._timeout),
             connector=aiohttp.TCPConnector(ssl=context),
         )
@@ -75,6 +77,8 @@ class PrometheusApi:
         return sorted(str(value) for value in data)
 
     async def _ask(self, endpoint: str, parameters: dict[str, str], method: str = "POST") -> Any:
+        import aiohttp
+
         sent = {"params": parameters} if method == "GET" else {"data": parameters}
         try:
             async with self._session.request(method, self._base + endpoint, **sent) as response:  # type: ignore[arg-type]
@@ -95,6 +99,8 @@ class PrometheusApi:
 
 
 def _plain(error: Exception) -> str:
+    import aiohttp
+
     if isinstance(error, aiohttp.ClientConnectorError):
         return "connection refused" if isinstance(error.os_error, ConnectionRefusedError) else str(error.os_error)
     return str(error) or type(error).__name__

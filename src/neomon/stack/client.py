@@ -5,12 +5,14 @@ from __future__ import annotations
 import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass
-
-import aiohttp
+from typing import TYPE_CHECKING
 
 from neomon.errors import UnavailableError
 from neomon.settings import Settings
 from neomon.stack.secrets import SCRAPE_PASSWORD, SCRAPE_USER, Secrets
+
+if TYPE_CHECKING:
+    import aiohttp
 
 _SECONDS = 5.0
 
@@ -24,26 +26,36 @@ class Answer:
 
 
 class ComponentClient:
-    """Asks components as the scrape user. Use as an async context manager."""
+    """Asks components as the scrape user. Use as an async context manager.
+
+    The HTTP and certificate libraries are loaded at the first request: a server nobody looks at should stay small.
+    """
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
+        self._session: aiohttp.ClientSession | None = None
+        self._login = ""
 
     async def __aenter__(self) -> ComponentClient:
-        trust: ssl.SSLContext | bool = True
-        if self._settings.encrypted:
-            # Loading the certificate library costs memory that a stack without TLS need not spend.
-            from neomon.stack.tls import certificates
-
-            trust = ssl.create_default_context(cafile=str(certificates(self._settings).ca))
-        self._login = aiohttp.encode_basic_auth(SCRAPE_USER, Secrets(self._settings.secrets_dir).read(SCRAPE_PASSWORD))
-        self._session = aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(ssl=trust), timeout=aiohttp.ClientTimeout(total=_SECONDS)
-        )
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        await self._session.close()
+        if self._session is not None:
+            await self._session.close()
+
+    def _connected(self) -> aiohttp.ClientSession:
+        if self._session is None:
+            import aiohttp
+
+            trust: ssl.SSLContext | bool = True
+            if self._settings.encrypted:
+                from neomon.stack.tls import certificates
+
+                trust = ssl.create_default_context(cafile=str(certificates(self._settings).ca))
+            password = Secrets(self._settings.secrets_dir).read(SCRAPE_PASSWORD)
+            self._login = aiohttp.encode_basic_auth(SCRAPE_USER, password)
+            self._session = aiohttp.ClientSession(connector=aiohttp.TCPConnector(ssl=trust))
+        return self._session
 
     async def request(
         self,
@@ -60,8 +72,11 @@ class ComponentClient:
         Raises:
             UnavailableError: No answer within `seconds`.
         """
+        import aiohttp
+
+        session = self._connected()
         try:
-            async with self._session.request(
+            async with session.request(
                 method,
                 url,
                 headers={"Authorization": self._login} if authenticated else None,
@@ -81,6 +96,8 @@ class ComponentClient:
 
 
 def _plain(error: aiohttp.ClientError) -> str:
+    import aiohttp
+
     if isinstance(error, aiohttp.ClientConnectorError):
         return "connection refused" if isinstance(error.os_error, ConnectionRefusedError) else str(error.os_error)
     return str(error) or type(error).__name__

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import orjson
 
-from neomon.settings import Settings
+from neomon.settings import Settings, load_settings
 from neomon.stack.files import replace_file
 
 
@@ -25,6 +25,17 @@ def own_environment(settings: Settings) -> dict[str, str]:
         # glibc's arenas grow with threads; small services are better off with few.
         "MALLOC_ARENA_MAX": "2",
     }
+
+
+def own_settings() -> Settings:
+    """The settings this process was started with, or, started by hand, those of the installation.
+
+    Raises:
+        SettingsError: Started by hand, and a setting is wrong.
+    """
+    if "NEOMON_SETTINGS_DIGEST" in os.environ:
+        return Settings.model_validate_json(Path(os.environ["NEOMON_CONFIG"]).read_bytes())
+    return load_settings()
 
 
 def inherited_environment() -> dict[str, str]:

@@ -17,7 +17,7 @@ from neomon.demo.postgres import schema_sections
 from neomon.demo.privileges import first_closed_directory
 from neomon.demo.programs import demo_programs, demo_settings
 from neomon.demo.runtime import VARIABLE, Runtime
-from neomon.settings import Mail, Settings
+from neomon.settings import Mail, Settings, load_settings
 
 
 @pytest.fixture
@@ -83,7 +83,7 @@ def test_demo_settings_leave_alone_what_the_user_set(tmp_path: Path, monkeypatch
     monkeypatch.setenv("NEOMON_DATA_DIR", str(tmp_path))
     monkeypatch.setenv("NEOMON_ENVIRONMENT", "lab")
     mail = Mail(smarthost="mail.example.org:25")
-    mine = Settings()
+    mine = load_settings()
     mine = mine.model_copy(update={"alerting": mine.alerting.model_copy(update={"mail": mail})})
     demo = demo_settings(mine)
     assert demo.environment == "lab"
