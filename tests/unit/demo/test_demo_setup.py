@@ -23,7 +23,7 @@ from neomon.settings import Mail, Settings, load_settings
 @pytest.fixture
 def settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
     monkeypatch.setenv("NEOMON_DATA_DIR", str(tmp_path))
-    return Settings()
+    return load_settings()
 
 
 def test_certificates_are_made_once_and_renewed_in_time(tmp_path: Path) -> None:
