@@ -48,9 +48,9 @@ def create_app(settings: Settings) -> FastAPI:
     app.state.targets = TargetRegistry(engine)
     app.state.inbox = NotificationInbox(engine)
     app.state.heartbeats = Heartbeats(engine)
+    pages.mount_static(app, settings.base_dir)
     for module in (health, targets, notifications, pages, dashboards):
         app.include_router(module.router)
-    pages.mount_static(app)
     answer_failures(app)
     REGISTRY.register(StateCollector(settings, app.state.targets, app.state.heartbeats))
     instrument(app, version=neomon_version(), credentials=(SCRAPE_USER, secrets.read(SCRAPE_PASSWORD)))

@@ -23,12 +23,14 @@ router = APIRouter(include_in_schema=False)
 
 _HERE = Path(__file__).parent
 templates = Jinja2Templates(_HERE / "templates")
+_SIBLING = re.compile(r"([a-z-]+)\.md(#.*)?")
 _DOCUMENT = re.compile(r"[a-z][a-z0-9-]{0,40}")
 
 
-def mount_static(app: FastAPI) -> None:
-    """Serve the style sheet and images."""
+def mount_static(app: FastAPI, base_dir: Path) -> None:
+    """Serve the style sheet, and the pictures of the documentation."""
     app.mount("/static", StaticFiles(directory=_HERE / "static"), name="static")
+    app.mount("/docs/images", StaticFiles(directory=base_dir / "docs" / "images", check_dir=False), name="pictures")
 
 
 @router.get("/", dependencies=[Depends(admin_only)])
@@ -58,6 +60,9 @@ def render_markdown(text: str) -> str:
     """HTML of our own Markdown, raw HTML left out, with an anchor on each heading as GitHub makes them."""
     parser = MarkdownIt("commonmark", {"html": False}).enable("table")
     tokens = parser.parse(text)
+    for token in itertools.chain.from_iterable(inline.children or () for inline in tokens if inline.type == "inline"):
+        if token.type == "link_open" and (sibling := _SIBLING.fullmatch(str(token.attrGet("href")))):
+            token.attrSet("href", sibling.expand(r"\1\2") if sibling[2] else sibling[1])
     for opening, inline in itertools.pairwise(tokens):
         if opening.type == "heading_open":
             opening.attrSet("id", re.sub(r"[^\w\- ]", "", inline.content.lower()).replace(" ", "-"))

@@ -171,6 +171,17 @@ def test_health_and_runbooks_are_open(client: TestClient) -> None:
     assert client.get("/docs/..%2f..%2fpyproject").status_code == 404
 
 
+def test_links_and_pictures_between_documents_work(client: TestClient) -> None:
+    page = client.get("/docs/notifications").text
+    links = set(re.findall(r'href="([a-z-]+)(?:#[^"]*)?"', page))
+    pictures = set(re.findall(r'src="(images/[^"]+)"', page))
+    assert links
+    assert pictures
+    for link in links | pictures:
+        assert client.get(f"/docs/{link}").status_code == 200, link
+    assert ".md" not in "".join(links)
+
+
 def test_answers_carry_security_headers(client: TestClient) -> None:
     headers = client.get("/docs/alerting").headers
     assert "default-src 'none'" in headers["content-security-policy"]
