@@ -17,9 +17,6 @@ done
 say() { printf '\033[2m· %s\033[0m\n' "$*"; }
 fail() { printf 'setup.sh: %s\n' "$*" >&2; exit 1; }
 
-packages=(prometheus prometheus-alertmanager prometheus-node-exporter prometheus-blackbox-exporter
-  prometheus-postgres-exporter prometheus-redis-exporter postgresql redis-server python3-venv)
-
 # command -> package that brings it
 missing=()
 need() { command -v "$1" >/dev/null 2>&1 || missing+=("$2"); }
@@ -35,6 +32,11 @@ need redis-server redis-server
 need setpriv util-linux
 if $dev; then need chromium chromium; fi
 compgen -G '/usr/lib/postgresql/*/bin/initdb' >/dev/null || missing+=(postgresql)
+
+python=${PYTHON:-python3}
+if [ ! -x .venv/bin/python ] && [ "$(command -v "$python")" = /usr/bin/python3 ]; then
+  "$python" -c 'import ensurepip' 2>/dev/null || missing+=(python3-venv)
+fi
 
 if [ ${#missing[@]} -gt 0 ]; then
   mapfile -t missing < <(printf '%s\n' "${missing[@]}" | sort -u)
@@ -56,18 +58,26 @@ if [ ${#missing[@]} -gt 0 ]; then
     printf '#!/bin/sh\nexit 101\n' | "${as_root[@]}" tee "$policy" >/dev/null
     "${as_root[@]}" chmod +x "$policy"
     held=true
+    trap '"${as_root[@]}" rm -f "$policy"' EXIT
   fi
   status=0
   {
     "${as_root[@]}" apt-get update -qq &&
       "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${missing[@]}"
   } >"$log" 2>&1 || status=$?
-  if $held; then "${as_root[@]}" rm -f "$policy"; fi
+  if $held; then "${as_root[@]}" rm -f "$policy"; trap - EXIT; fi
+  # Nor at the next boot, when they would take the ports.
+  if command -v systemctl >/dev/null 2>&1; then
+    for package in "${missing[@]}"; do
+      case "$package" in prometheus*|redis-server|postgresql)
+        "${as_root[@]}" systemctl disable --quiet "$package" >/dev/null 2>&1 || true ;;
+      esac
+    done
+  fi
   if [ $status -ne 0 ]; then tail -n 20 "$log" >&2; rm -f "$log"; fail "apt-get failed; by hand: $install"; fi
   rm -f "$log"
 fi
 
-python=${PYTHON:-python3}
 command -v "$python" >/dev/null 2>&1 || fail "python3 is missing: apt-get install python3 python3-venv"
 "$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' ||
   fail "Python 3.11 or newer is needed, $("$python" --version) was found; set PYTHON to another"

@@ -7,9 +7,9 @@ named by `NEOMON_CONFIG`), and environment variables: `NEOMON_PORTS__PROMETHEUS=
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 Port = Annotated[int, Field(ge=1, le=65535)]
 Seconds = Annotated[float, Field(gt=0)]
@@ -169,6 +169,18 @@ class Settings(_Section):
     def _absolute(cls, value: Path) -> Path:
         return value.expanduser().absolute()
 
+    @model_validator(mode="after")
+    def _distinct_ports(self) -> Self:
+        names = {f"ports.{name}": port for name, port in self.ports}
+        names |= {f"demo.ports.{name}": port for name, port in self.demo.ports}
+        names |= {f"demo.ports.stacks + {step}": self.demo.ports.stacks + step for step in (1, 2)}
+        owners: dict[int, str] = {}
+        for name, port in names.items():
+            if port in owners:
+                raise ValueError(f"{name} and {owners[port]} are both {port}")
+            owners[port] = name
+        return self
+
     @property
     def encrypted(self) -> bool:
         """Whether listeners speak TLS."""
@@ -186,7 +198,9 @@ class Settings(_Section):
 
     def address(self, component: str) -> str:
         """`host:port` of a component named as in `Ports`."""
-        host = f"[{self.local_host}]" if ":" in self.local_host else self.local_host
+        # The Redis exporter can't ask for a password, so it never leaves loopback.
+        host = "127.0.0.1" if component == "redis" else self.local_host
+        host = f"[{host}]" if ":" in host else host
         return f"{host}:{getattr(self.ports, component)}"
 
     def url(self, component: str) -> str:

@@ -105,7 +105,13 @@ def test_a_service_that_goes_down_is_pending_firing_delivered_and_resolved(heale
     assert "CRITICAL" in mail[0]
     assert "auth-service" in mail[0]
     assert any("ServiceDown" in subject for subject in subjects(healed, "chat"))
+
+    def held_back() -> bool:
+        alerts = healed.get("alertmanager", "/api/v2/alerts")
+        return {a["status"]["state"] for a in alerts if a["labels"]["alertname"] == "ProbeFailed"} == {"suppressed"}
+
     # What follows from the outage pages nobody a second time.
+    eventually(held_back, "the failed probe fires, and is held back", 60)
     assert not delivered(healed, "ProbeFailed", "firing")
 
     healed.run("demo", "heal", "down")

@@ -296,12 +296,30 @@ def test_a_setting_that_stops_a_program_from_starting_is_taken_back(stack: Stack
     assert stack.status()["node"]["pid"] == before["pid"]
 
 
-def test_a_moved_port_is_taken_over(stack: Stack) -> None:
-    moved = free_ports(1)[0]
-    stack.write_settings({**FAST, "ports": {**stack.ports, "node": moved}})
+def test_moved_ports_are_taken_over(stack: Stack) -> None:
+    before = dict(stack.ports)
+    moved = dict(zip(("node", "prometheus", "alertmanager", "blackbox"), free_ports(4), strict=True))
+    stack.ports.update(moved)
+    stack.write_settings(FAST)
     stack.run("apply")
-    assert stack.status()["node"]["address"] == f"127.0.0.1:{moved}"
-    eventually(lambda: stack.query(f'up{{instance="127.0.0.1:{moved}"}} == 1'), "scraped at its new address", 30)
+    rows = stack.status()
+    for name, port in moved.items():
+        assert rows[name]["address"] == f"127.0.0.1:{port}"
+    assert {row["condition"] for row in rows.values()} == {"healthy"}
+    scraped = f'up{{instance="127.0.0.1:{moved["node"]}"}} == 1'
+    eventually(lambda: stack.query(scraped), "node is scraped at its new address", 30)
+    eventually(lambda: stack.query("prometheus_notifications_alertmanagers_discovered == 1"), "so is Alertmanager", 30)
+    stack.ports.update(before)
     stack.write_settings(FAST)
     stack.run("apply")
     assert stack.run("status").returncode == 0
+
+
+def test_arguments_a_program_refuses_are_taken_back(stack: Stack) -> None:
+    stack.write_settings({"prometheus": {**FAST["prometheus"], "retention_days": 10**12}})
+    ran = stack.run("apply", check=False)
+    stack.write_settings(FAST)
+    assert ran.returncode == 2
+    assert "prometheus" in ran.stderr
+    eventually(lambda: stack.run("status", check=False).returncode == 0, "all healthy again", 60, pause=0.5)
+    assert "nothing changed" in stack.run("apply").stdout

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import itertools
 import json
 import os
 import shutil
@@ -28,16 +29,20 @@ FAST: dict[str, Any] = {
 NEOMON = (sys.executable, "-m", "neomon")
 
 
+_candidates = itertools.count(20_000 + os.getpid() % 5_000)
+"""Outside the range the kernel hands out by itself, so that a free port stays free; never the same one twice."""
+
+
 def free_ports(count: int) -> list[int]:
-    """Ports nobody listens on; outside the range the kernel hands out by itself, so that they stay free."""
+    """That many ports in a row nobody listens on."""
     found: list[int] = []
-    candidate = 20_000 + os.getpid() % 5_000
     while len(found) < count:
-        candidate += 1
+        candidate = next(_candidates)
         with socket.socket() as probe:
             try:
                 probe.bind(("127.0.0.1", candidate))
             except OSError:
+                found.clear()
                 continue
         found.append(candidate)
     return found
@@ -52,13 +57,11 @@ class Stack:
 
     def __post_init__(self) -> None:
         names = list(Ports.model_fields)
-        demo_names = list(DemoPorts.model_fields)
+        demo_names = [name for name in DemoPorts.model_fields if name != "stacks"]
         ports = free_ports(len(names) + len(demo_names) + 3)
         self.ports = dict(zip(names, ports, strict=False))
-        # `stacks` stands for three ports in a row: it takes the last ones.
-        demo = dict(zip([n for n in demo_names if n != "stacks"], ports[len(names) :], strict=False))
-        demo["stacks"] = max(ports) + 1
-        self.demo_ports = demo
+        # `stacks` is the first of three in a row.
+        self.demo_ports = {**dict(zip(demo_names, ports[len(names) :], strict=False)), "stacks": ports[-3]}
         self.data_dir = self.directory / "var"
         self.base_dir = self.directory / "base"
         self.data_dir.mkdir(parents=True, mode=0o755)

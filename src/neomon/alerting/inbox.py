@@ -36,10 +36,10 @@ class WebhookMessage(BaseModel):
     model_config = ConfigDict(extra="allow", frozen=True, populate_by_name=True)
 
     version: str
-    group_key: Annotated[str, Field(alias="groupKey", max_length=2048)]
+    group_key: Annotated[str, Field(alias="groupKey")]
     status: Literal["firing", "resolved"]
     receiver: str
-    alerts: Annotated[list[WebhookAlert], Field(max_length=10_000)]
+    alerts: list[WebhookAlert]
 
 
 class NotificationView(BaseModel):
@@ -66,7 +66,7 @@ class NotificationInbox:
             row = Notification(
                 receiver=receiver[:128],
                 status=message.status,
-                group_key=message.group_key,
+                group_key=message.group_key[:2048],
                 alerts=len(message.alerts),
                 payload=message.model_dump(mode="json", by_alias=True),
                 received_at=time.time(),

@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 from fastapi import HTTPException, Request
 
-from neomon.stack.secrets import ADMIN_PASSWORD, SCRAPE_PASSWORD, SCRAPE_USER, SERVICE_TOKEN, STACK_TOKEN, Secrets
+from neomon.stack.secrets import ADMIN_PASSWORD, SERVICE_TOKEN, STACK_TOKEN, Secrets
 
 ADMIN_USER = "admin"
 
@@ -54,8 +54,6 @@ stack_only = _bearer(STACK_TOKEN)
 """Prometheus and Alertmanager."""
 service_only = _bearer(SERVICE_TOKEN)
 """Services of the platform."""
-scraper_only = _basic(SCRAPE_USER, SCRAPE_PASSWORD)
-"""Prometheus scraping neomon itself."""
 admin_only = _basic(ADMIN_USER, ADMIN_PASSWORD)
 """The person who runs the installation."""
 

@@ -8,6 +8,7 @@ import orjson
 
 from neomon.settings import Settings, load_settings
 from neomon.stack.catalog import stack_programs
+from neomon.stack.files import replace_file
 from neomon.stack.program import Program
 
 
@@ -38,8 +39,7 @@ class Installation:
     def remember(self) -> None:
         """Keep the mode for later commands."""
         path = self.settings.data_dir / "run" / "mode.json"
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(orjson.dumps(asdict(self.mode)))
+        replace_file(path, orjson.dumps(asdict(self.mode)))
 
 
 def open_installation(mode: Mode | None = None) -> Installation:

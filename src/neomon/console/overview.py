@@ -59,6 +59,8 @@ class Overview:
     infrastructure: tuple[ServiceRow, ...]
     alerts: tuple[FiringAlert, ...]
     problems: tuple[str, ...]
+    known: bool
+    """Whether both programs answered: without, calm figures mean nothing."""
 
 
 async def read_overview(settings: Settings, client: ComponentClient) -> Overview:
@@ -93,6 +95,7 @@ async def read_overview(settings: Settings, client: ComponentClient) -> Overview
         infrastructure=tuple(row for job, row in rows if job != "services"),
         alerts=tuple(sorted(alerts, key=lambda alert: (_SEVERITIES.index(alert.severity), alert.name))),
         problems=tuple(dict.fromkeys(problems)),
+        known=not problems,
     )
 
 

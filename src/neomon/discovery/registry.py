@@ -22,8 +22,13 @@ JOBS: tuple[Job, ...] = ("services", "probe-http", "probe-tls")
 _LABEL_NAME = re.compile(r"[a-zA-Z_][a-zA-Z0-9_]*")
 _HOST_PORT = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9_.-]{1,253}):(\d{1,5})")
 _URL = re.compile(r"https?://[^\s/?#@]+([/?#]\S*)?")
+_NOTHING = re.compile(r"(?!)")
+_SCRAPE_OPTIONS = {"__scheme__": re.compile(r"https?"), "__metrics_path__": re.compile(r"/[\w./-]{0,200}")}
+"""Labels Prometheus takes as instructions that a service may give for its own target."""
 _RESERVED = frozenset({"job", "instance"})
 _MAX_TARGETS = 10_000
+GRACE_SECONDS = 900.0
+"""A registration that is not renewed stays discovered this long: what crashed must be seen as down, not as gone."""
 
 
 class TargetRegistration(BaseModel):
@@ -32,9 +37,11 @@ class TargetRegistration(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     labels: Annotated[dict[str, str], Field(max_length=20)]
-    """Labels of all series of the target; `service` is required, `tenant` marks a tenant's own stack."""
+    """Labels of all series of the target; `service` is required, `tenant` marks a tenant's own stack. `__scheme__` and
+    `__metrics_path__` say how to scrape it."""
     ttl_seconds: Annotated[float, Field(ge=5, le=86_400)] | None = None
-    """Seconds after which the registration lapses unless repeated; None keeps it until it is withdrawn."""
+    """Seconds after which the registration lapses unless repeated; None keeps it until it is withdrawn. What lapsed is
+    scraped for another `GRACE_SECONDS`, so that the alert about a crashed service can fire."""
 
     @field_validator("labels")
     @classmethod
@@ -42,6 +49,8 @@ class TargetRegistration(BaseModel):
         if not labels.get("service"):
             raise ValueError("the label `service` is required")
         for name, value in labels.items():
+            if _SCRAPE_OPTIONS.get(name, _NOTHING).fullmatch(value):
+                continue
             if not _LABEL_NAME.fullmatch(name) or name.startswith("__"):
                 raise ValueError(f"{name!r} is not a label name: letters, digits and _, not starting with __")
             if name in _RESERVED:
@@ -86,6 +95,7 @@ class TargetRegistry:
         with Session(self._engine) as session, session.begin():
             target = session.get(RegisteredTarget, (job, address))
             if target is None:
+                session.execute(delete(RegisteredTarget).where(RegisteredTarget.expires_at < now - GRACE_SECONDS))
                 count = session.scalar(select(func.count()).select_from(RegisteredTarget)) or 0
                 if count >= _MAX_TARGETS:
                     raise InputError(f"the register is full ({_MAX_TARGETS} targets); withdraw some first")
@@ -107,7 +117,7 @@ class TargetRegistry:
             session.delete(target)
 
     def groups(self, job: str) -> list[TargetGroup]:
-        """Target groups of one job, those that lapsed left out.
+        """Target groups of one job.
 
         Raises:
             InputError: `job` is not one of `JOBS`.
@@ -120,11 +130,12 @@ class TargetRegistry:
         ]
 
     def targets(self) -> list[RegisteredTargetView]:
-        """All targets in force, ordered by job and address."""
+        """All targets in force, by job and address; those that lapsed less than `GRACE_SECONDS` ago included."""
+        oldest = time.time() - GRACE_SECONDS
         with Session(self._engine) as session:
             rows = session.scalars(
                 select(RegisteredTarget)
-                .where(or_(RegisteredTarget.expires_at.is_(None), RegisteredTarget.expires_at > time.time()))
+                .where(or_(RegisteredTarget.expires_at.is_(None), RegisteredTarget.expires_at > oldest))
                 .order_by(RegisteredTarget.job, RegisteredTarget.address)
             )
             return [
@@ -137,13 +148,6 @@ class TargetRegistry:
                 )
                 for row in rows
             ]
-
-    def forget_lapsed(self, older_than_seconds: float) -> None:
-        """Delete registrations that lapsed more than `older_than_seconds` ago."""
-        with Session(self._engine) as session, session.begin():
-            session.execute(
-                delete(RegisteredTarget).where(RegisteredTarget.expires_at < time.time() - older_than_seconds)
-            )
 
 
 def _check_job(job: str) -> None:

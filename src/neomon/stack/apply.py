@@ -16,7 +16,7 @@ from pathlib import Path
 from neomon.errors import InputError, NeomonError, UnavailableError
 from neomon.settings import Settings
 from neomon.stack.client import ComponentClient
-from neomon.stack.effective import write_effective
+from neomon.stack.effective import read_effective, write_effective
 from neomon.stack.generations import Generations, read_tree, unified_diff
 from neomon.stack.guardian import holder_of
 from neomon.stack.health import wait_healthy
@@ -28,6 +28,8 @@ from neomon.stack.validate import Problem, check_alertmanager, check_blackbox, c
 
 _CONFIRM_SECONDS = 20.0
 _RESTORE_SECONDS = 5.0
+_HEALTHY_SECONDS = 30.0
+_RESTORED = "the last good configuration is in force again"
 _RESTARTED: dict[str, tuple[str, ...]] = {
     "node": ("exporters/node_exporter/",),
     "postgres": ("exporters/postgres_exporter/",),
@@ -138,69 +140,71 @@ async def apply(
         generations.activate(generation)
     reloaded: list[str] = []
     if guardian is not None:
+        instructions = supervisor.config_file.read_text(encoding="utf-8")
+        in_force = read_effective(settings.data_dir)
         try:
+            restarting = supervisor.differing(programs)
             report("reload and confirm")
-            reloaded += await _reload(settings, supervisor, concerned, _CONFIRM_SECONDS)
+            reloaded += await _reload(settings, supervisor, concerned, restarting, _CONFIRM_SECONDS)
             report("restart what has new arguments")
-            reloaded += await _restart_changed(settings, supervisor, programs)
+            write_effective(settings)
+            supervisor.write_config(programs)
+            await asyncio.to_thread(supervisor.update)
+            restarted = [program for program in programs if program.name in restarting]
+            await wait_healthy(settings, restarted, seconds=_HEALTHY_SECONDS)
+            reloaded += sorted(restarting)
         except NeomonError as error:
             if changed and before is not None:
                 generations.activate(before)
-                await _restore(settings, supervisor, generations, concerned)
                 generations.discard(generation)
-            raise ApplyError("reload", [str(error), "the last good configuration is in force again"]) from error
+            restored = await _restore(in_force, supervisor, instructions, concerned)
+            if restored == _RESTORED:
+                generations.confirmed()
+            raise ApplyError("reload", [str(error), restored]) from error
     generations.confirmed()
     return Applied(changed, tuple(dict.fromkeys(reloaded)), unified_diff(old, tree))
 
 
-async def _reload(settings: Settings, supervisor: Supervisor, changed: Sequence[str], seconds: float) -> list[str]:
-    """Make the programs concerned take the files over, each within `seconds`; returns their names."""
+async def _restore(settings: Settings, supervisor: Supervisor, instructions: str, concerned: Sequence[str]) -> str:
+    """Give the programs the configuration back that `settings` and `instructions` are of; returns what came of it."""
+    try:
+        write_effective(settings)
+        restarted: list[str] = []
+        if supervisor.config_file.read_text(encoding="utf-8") != instructions:
+            supervisor.restore_config(instructions)
+            restarted = await asyncio.to_thread(supervisor.update)
+        await _reload(settings, supervisor, concerned, frozenset(restarted), _RESTORE_SECONDS)
+    except NeomonError as error:
+        # A program that is down reads the restored files when it comes back; one that hangs is reloaded by the next
+        # apply, since the files are still noted as pending.
+        return f"the last good configuration is in place again, but not everything has taken it over: {error}"
+    return _RESTORED
+
+
+async def _reload(
+    settings: Settings, supervisor: Supervisor, changed: Sequence[str], restarting: frozenset[str], seconds: float
+) -> list[str]:
+    """Make the programs concerned take the files over, each within `seconds`; returns their names.
+
+    Those that are about to be restarted read the files then.
+    """
     done = []
     async with ComponentClient(settings) as client:
         for name in ("prometheus", "alertmanager"):
-            if any(file.startswith(f"{name}/") for file in changed):
+            if name not in restarting and any(file.startswith(f"{name}/") for file in changed):
                 await _reload_and_confirm(client, settings.url(name), name, seconds)
                 done.append(name)
-        if any(file.startswith("exporters/blackbox_exporter/") for file in changed):
+        blackbox = any(file.startswith("exporters/blackbox_exporter/") for file in changed)
+        if blackbox and "blackbox" not in restarting:
             await _post_reload(client, settings.url("blackbox"), "blackbox", seconds)
             done.append("blackbox")
     processes = supervisor.processes()
     for name, prefixes in _RESTARTED.items():
-        if name in processes and any(file.startswith(prefixes) for file in changed):
+        concerned = name in processes and name not in restarting
+        if concerned and any(file.startswith(prefixes) for file in changed):
             await asyncio.to_thread(supervisor.restart, name)
             done.append(name)
     return done
-
-
-async def _restart_changed(settings: Settings, supervisor: Supervisor, programs: Sequence[Program]) -> list[str]:
-    """Give the supervisor the programs as they are to be, and wait until those it restarted are healthy.
-
-    Raises:
-        NeomonError: One is not; the supervisor has its old instructions back.
-    """
-    before = supervisor.config_file.read_text(encoding="utf-8")
-    write_effective(settings)
-    supervisor.write_config(programs)
-    restarted = await asyncio.to_thread(supervisor.update)
-    try:
-        await wait_healthy(settings, [program for program in programs if program.name in restarted])
-    except UnavailableError:
-        supervisor.restore_config(before)
-        await asyncio.to_thread(supervisor.update)
-        raise
-    return restarted
-
-
-async def _restore(
-    settings: Settings, supervisor: Supervisor, generations: Generations, changed: Sequence[str]
-) -> None:
-    try:
-        await _reload(settings, supervisor, changed, _RESTORE_SECONDS)
-    except NeomonError:
-        # A program that is down reads the restored files when it comes back; one that hangs is reloaded by the next
-        # apply, since the files are still noted as pending.
-        return
-    generations.confirmed()
 
 
 async def _post_reload(client: ComponentClient, url: str, name: str, seconds: float) -> None:

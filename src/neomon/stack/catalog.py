@@ -7,10 +7,13 @@ import sys
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-from neomon.errors import MissingProgramError
+import orjson
+
+from neomon.errors import InputError, MissingProgramError
 from neomon.settings import Settings
 from neomon.stack.components import enabled_components
 from neomon.stack.effective import own_environment
+from neomon.stack.files import replace_file
 from neomon.stack.program import HttpHealth, Program
 from neomon.stack.tls import certificates
 from neomon.stack.webconfig import web_config
@@ -127,7 +130,6 @@ def _prometheus(settings: Settings) -> Program:
         *_guarded(settings, "prometheus"),
         f"--web.external-url={settings.url('prometheus')}",
         "--web.enable-lifecycle",
-        "--web.enable-remote-write-receiver",
         "--enable-feature=exemplar-storage",
         "--query.timeout=60s",
         health=_health(settings, "prometheus", "/-/ready"),
@@ -195,9 +197,6 @@ def _postgres(settings: Settings) -> Program:
 def _redis(settings: Settings) -> Program:
     server = settings.redis
     assert server is not None  # noqa: S101
-    environment = {}
-    if server.password_file is not None:
-        environment["REDIS_PASSWORD"] = server.password_file.read_text(encoding="utf-8").strip()
     tls: tuple[str, ...] = ()
     if settings.encrypted:
         files = certificates(settings)
@@ -207,11 +206,31 @@ def _redis(settings: Settings) -> Program:
         "redis",
         "prometheus-redis-exporter",
         f"-redis.addr=redis://{server.address}",
-        f"-web.listen-address={_bind(settings, 'redis')}",
+        f"-redis.password-file={redis_passwords(settings)}",
+        f"-web.listen-address={settings.address('redis')}",
         *tls,
         health=HttpHealth(settings.url("redis") + "/health"),
-        environment=environment,
     )
+
+
+def redis_passwords(settings: Settings) -> Path:
+    """Write the file of passwords by address and return its path.
+
+    The exporter asks any address a caller names, and would show a password given for all of them to each.
+
+    Raises:
+        InputError: The password file of the setting can't be read.
+    """
+    server = settings.redis
+    passwords = {}
+    if server is not None and server.password_file is not None:
+        try:
+            passwords[f"redis://{server.address}"] = server.password_file.read_text(encoding="utf-8").strip()
+        except OSError as error:
+            raise InputError(f"redis.password_file {server.password_file}: {error.strerror}") from error
+    path = settings.secrets_dir / "redis_exporter.json"
+    replace_file(path, orjson.dumps(passwords))
+    return path
 
 
 def _containers(settings: Settings) -> Program:

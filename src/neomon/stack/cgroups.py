@@ -45,8 +45,9 @@ def _enable_controllers(parent: Path) -> None:
 
 def remove_groups(name: str, root: Path = ROOT) -> None:
     """Remove the groups of `name` that are empty."""
-    for group in (root / "neomon" / name, *(root / c / "neomon" / name for c in _V1_CONTROLLERS)):
-        try:
-            group.rmdir()
-        except OSError:
-            continue
+    for hierarchy in (root, *(root / controller for controller in _V1_CONTROLLERS)):
+        for group in (hierarchy / "neomon" / name, hierarchy / "neomon"):
+            try:
+                group.rmdir()
+            except OSError:
+                break

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from pathlib import Path
 
 from neomon.errors import InputError, NeomonError
@@ -50,7 +51,12 @@ async def _check_rendered(settings: Settings) -> list[Problem]:
     try:
         generations.discard(await prepare_generation(settings, render(settings)))
     except ApplyError as error:
-        return [Problem(settings.base_dir, 1, text) for text in error.problems]
+        return [_problem(text, settings.base_dir) for text in error.problems]
     except NeomonError as error:
-        return [Problem(settings.base_dir, 1, str(error))]
+        return [_problem(str(error), settings.base_dir)]
     return []
+
+
+def _problem(text: str, base: Path) -> Problem:
+    match = re.match(r"(?P<file>[^:]+):(?P<line>\d+): (?P<message>.*)", text, re.DOTALL)
+    return Problem(Path(match["file"]), int(match["line"]), match["message"]) if match else Problem(base, 1, text)

@@ -19,7 +19,7 @@ from neomon.stack.files import replace_file
 def own_environment(settings: Settings) -> dict[str, str]:
     """Environment of neomon's own processes; it changes, and so they are restarted, when a setting does."""
     return {
-        "NEOMON_CONFIG": str(_path(settings)),
+        "NEOMON_CONFIG": str(_path(settings.data_dir)),
         "NEOMON_SETTINGS_DIGEST": hashlib.sha256(_content(settings)).hexdigest()[:16],
         "PYTHONUNBUFFERED": "1",
         # glibc's arenas grow with threads; small services are better off with few.
@@ -45,11 +45,16 @@ def inherited_environment() -> dict[str, str]:
 
 def write_effective(settings: Settings) -> None:
     """Write the settings file (0600) that `own_environment` points at."""
-    replace_file(_path(settings), _content(settings))
+    replace_file(_path(settings.data_dir), _content(settings))
 
 
-def _path(settings: Settings) -> Path:
-    return settings.data_dir / "run" / "settings.yml"
+def read_effective(data_dir: Path) -> Settings:
+    """The settings in force."""
+    return Settings.model_validate_json(_path(data_dir).read_bytes())
+
+
+def _path(data_dir: Path) -> Path:
+    return data_dir / "run" / "settings.yml"
 
 
 def _content(settings: Settings) -> bytes:

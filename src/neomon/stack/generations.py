@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from neomon.stack.files import replace_file
 from neomon.stack.render import Tree
 
 _KEPT = 5
@@ -41,8 +42,7 @@ class Generations:
 
     def expect(self, changed: Sequence[str]) -> None:
         """Note, before a swap, which files the programs must take over after it."""
-        self.directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-        self._pending.write_text("\n".join(changed), encoding="utf-8")
+        replace_file(self._pending, "\n".join(changed).encode())
 
     def confirmed(self) -> None:
         """All programs have taken over what is in force."""

@@ -196,8 +196,13 @@ def _alertmanager(settings: Settings) -> Tree:
             del sender[key]
     sender.pop("slack_api_url_file", None)
     for receiver in config.get("receivers", []):
+        had_people = "email_configs" in receiver or "slack_configs" in receiver
         _mail_receiver(receiver, mail)
         _chat_receiver(receiver, settings)
+        if had_people and receiver.keys() <= {"name"}:
+            # Better in neomon's inbox than nowhere.
+            url = f"{settings.url('neomon')}/api/v1/notifications/{receiver['name']}"
+            receiver["webhook_configs"] = [{"url": url, "send_resolved": True}]
         for webhook in receiver.get("webhook_configs", []):
             if settings.alerting.dead_mans_switch_url and receiver.get("name") == "dead-mans-switch":
                 webhook["url"] = settings.alerting.dead_mans_switch_url

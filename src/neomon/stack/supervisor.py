@@ -64,6 +64,7 @@ class Supervisor:
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
+        self.data_dir = settings.data_dir
         self.config_file = settings.data_dir / "run" / "supervisord.conf"
         self.lock_file = settings.data_dir / "run" / "guardian.lock"
         self.log_file = settings.log_dir / "supervisor.log"
@@ -93,6 +94,12 @@ class Supervisor:
     def write_config(self, programs: Iterable[Program]) -> None:
         """Write the supervisor's configuration file."""
         self.restore_config(self._config(programs))
+
+    def differing(self, programs: Iterable[Program]) -> frozenset[str]:
+        """Names of the programs whose instructions differ from those in the configuration file, or are new."""
+        present = self.config_file.read_text(encoding="utf-8").split("\n\n")
+        sections = {section.strip() for section in present}
+        return frozenset(program.name for program in programs if self._program(program) not in sections)
 
     def restore_config(self, text: str) -> None:
         """Put `text` in place of the configuration file (0600: environments may hold passwords)."""

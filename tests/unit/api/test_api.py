@@ -8,6 +8,7 @@ from fastapi.testclient import TestClient
 
 from neomon.api import access
 from neomon.api.guard import MAX_BODY_BYTES
+from neomon.discovery.registry import GRACE_SECONDS
 
 TARGET = "/api/v1/targets/services/127.0.0.1:8101"
 LABELS = {"labels": {"service": "api-gateway", "environment": "demo"}}
@@ -44,15 +45,29 @@ def test_registering_again_changes_the_labels(client: TestClient, logins: Any) -
     assert [group["labels"] for group in found] == [{"service": "gateway-2"}]
 
 
-def test_a_registration_with_a_time_to_live_lapses(
+def test_a_registration_not_renewed_stays_until_its_alert_can_fire_then_lapses(
     client: TestClient, logins: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     client.put(TARGET, json={**LABELS, "ttl_seconds": 30}, headers=logins.service)
     now = time.time()
-    monkeypatch.setattr("neomon.discovery.registry.time.time", lambda: now + 29)
+    monkeypatch.setattr("neomon.discovery.registry.time.time", lambda: now + 29 + GRACE_SECONDS)
     assert len(client.get("/api/v1/targets", headers=logins.stack).json()) == 1
-    monkeypatch.setattr("neomon.discovery.registry.time.time", lambda: now + 31)
+    monkeypatch.setattr("neomon.discovery.registry.time.time", lambda: now + 31 + GRACE_SECONDS)
     assert client.get("/api/v1/targets", headers=logins.stack).json() == []
+
+
+def test_a_service_may_say_how_it_is_scraped(client: TestClient, logins: Any) -> None:
+    labels = {"service": "x", "__scheme__": "https", "__metrics_path__": "/internal/metrics"}
+    assert client.put(TARGET, json={"labels": labels}, headers=logins.service).status_code == 204
+    assert client.get("/api/v1/targets", headers=logins.stack).json()[0]["labels"] == labels
+
+
+def test_a_message_about_very_many_alerts_is_kept(client: TestClient, logins: Any) -> None:
+    alert = {"status": "firing", "labels": {"alertname": "X"}}
+    sent = message(groupKey="k" * 5000, alerts=[alert] * 12_000)
+    assert client.post("/api/v1/notifications/critical", json=sent, headers=logins.stack).status_code == 204
+    kept = client.get("/api/v1/notifications?limit=1", auth=logins.admin).json()
+    assert len(kept[0]["payload"]["alerts"]) == 12_000
 
 
 def test_a_url_can_be_registered_for_a_probe(client: TestClient, logins: Any) -> None:
@@ -67,6 +82,7 @@ def test_a_url_can_be_registered_for_a_probe(client: TestClient, logins: Any) ->
     [
         (TARGET, {"labels": {}}, "service"),
         (TARGET, {"labels": {"service": "x", "__address__": "y"}}, "__address__"),
+        (TARGET, {"labels": {"service": "x", "__scheme__": "file"}}, "__scheme__"),
         (TARGET, {"labels": {"service": "x", "job": "y"}}, "job"),
         (TARGET, {"labels": {"service": "x", "a-b": "y"}}, "a-b"),
         (TARGET, {"labels": {"service": "x" * 300}}, "too long"),
@@ -152,7 +168,7 @@ def test_nobody_gets_in_without_the_right_credentials(client: TestClient, logins
 
 
 def test_every_route_states_who_may_call_it(client: TestClient) -> None:
-    known = {access.stack_only, access.service_only, access.scraper_only, access.admin_only, access.public}
+    known = {access.stack_only, access.service_only, access.admin_only, access.public}
     included = [getattr(route, "original_router", None) for route in client.app.routes]  # type: ignore[attr-defined]
     routes = [route for router in included if router for route in router.routes if isinstance(route, APIRoute)]
     assert len(routes) >= 10
@@ -193,3 +209,5 @@ def test_the_overview_says_which_part_it_could_not_read(client: TestClient, logi
     page = client.get("/", auth=logins.admin)
     assert page.status_code == 200
     assert "connection refused" in page.text
+    assert "No alert is firing" not in page.text
+    assert 'class="tile good"' not in page.text
