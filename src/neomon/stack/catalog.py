@@ -16,7 +16,7 @@ from neomon.stack.effective import own_environment
 from neomon.stack.files import replace_file
 from neomon.stack.program import HttpHealth, Program
 from neomon.stack.tls import certificates
-from neomon.stack.webconfig import web_config
+from neomon.stack.webconfig import exporter_web_config, web_config
 
 _EXPORTERS_START = 20
 """Place of the exporters in the order of start: after neomon, before Alertmanager and Prometheus."""
@@ -109,7 +109,8 @@ def _stock(
 
 def _guarded(settings: Settings, component: str) -> tuple[str, str]:
     """Flags for address and credentials, which all programs built on exporter-toolkit share."""
-    return f"--web.listen-address={_bind(settings, component)}", f"--web.config.file={web_config(settings)}"
+    guard = web_config if component in ("prometheus", "alertmanager") else exporter_web_config
+    return f"--web.listen-address={_bind(settings, component)}", f"--web.config.file={guard(settings)}"
 
 
 def _health(settings: Settings, component: str, path: str) -> HttpHealth:
@@ -251,7 +252,7 @@ def _own_exporter(settings: Settings, name: str, module: str, *arguments: str) -
             "-m",
             module,
             f"--listen={_bind(settings, name)}",
-            f"--web-config={web_config(settings)}",
+            f"--web-config={exporter_web_config(settings)}",
             *arguments,
         ),
         directory=settings.data_dir,

@@ -15,7 +15,7 @@ from neomon.errors import InputError
 from neomon.settings import Mail, Settings
 from neomon.stack.components import enabled_components, localise, stock_component
 from neomon.stack.durations import scale_duration, seconds
-from neomon.stack.secrets import SCRAPE_PASSWORD, SCRAPE_USER, STACK_TOKEN, Secrets
+from neomon.stack.secrets import EXPORTER_PASSWORD, EXPORTER_USER, SCRAPE_PASSWORD, SCRAPE_USER, STACK_TOKEN, Secrets
 from neomon.stack.tls import certificates
 
 RULE_FILES = ("recording_rules.yml", "alerting_rules.yml")
@@ -24,6 +24,7 @@ STOCK_CHAT_CHANNEL = "#alerts"
 _STOCK_EVALUATION_SECONDS = 15
 _NO_CREDENTIALS = frozenset({"redis"})
 """Exporters without a web configuration file: sending them a password would only reveal it."""
+_CORE_JOBS = frozenset({"prometheus", "alertmanager", "neomon"})
 _PROBE_JOBS = frozenset({"probe-http", "probe-tls", "kubernetes-probes"})
 
 Tree = dict[str, str]
@@ -92,7 +93,7 @@ def _prometheus(settings: Settings) -> Tree:
         _secure_job(job, settings)
         _refresh_discovery(job, interval)
     for target in config.get("alerting", {}).get("alertmanagers", []):
-        target.update(_client(settings))
+        target.update(_client(settings, "alertmanager"))
     tree = {"prometheus/prometheus.yml": _dump("prometheus/prometheus.yml", config)}
     for name in RULE_FILES:
         tree[f"prometheus/{name}"] = _dump(f"prometheus/{name}", _rules(_load_mapping(base / name), settings))
@@ -102,10 +103,14 @@ def _prometheus(settings: Settings) -> Tree:
     return tree
 
 
-def _client(settings: Settings) -> dict[str, Any]:
-    """How Prometheus speaks to a component that has the common web configuration."""
-    password = Secrets(settings.secrets_dir).path(SCRAPE_PASSWORD)
-    return {"basic_auth": {"username": SCRAPE_USER, "password_file": str(password)}, **_encryption(settings)}
+def _client(settings: Settings, job: str) -> dict[str, Any]:
+    """How Prometheus speaks to a component that has the common web configuration.
+
+    What opens Prometheus and Alertmanager themselves is shown to nobody else: other jobs may name other hosts.
+    """
+    user, secret = (SCRAPE_USER, SCRAPE_PASSWORD) if job in _CORE_JOBS else (EXPORTER_USER, EXPORTER_PASSWORD)
+    password = Secrets(settings.secrets_dir).path(secret)
+    return {"basic_auth": {"username": user, "password_file": str(password)}, **_encryption(settings)}
 
 
 def _encryption(settings: Settings) -> dict[str, Any]:
@@ -126,7 +131,7 @@ def _bearer(settings: Settings) -> dict[str, Any]:
 def _secure_job(job: dict[str, Any], settings: Settings) -> None:
     name = job.get("job_name")
     if name in _PROBE_JOBS or (name in enabled_components(settings) and name not in _NO_CREDENTIALS):
-        job.update(_client(settings))
+        job.update(_client(settings, str(name)))
     elif name in _NO_CREDENTIALS:
         job.update(_encryption(settings))
     for discovery in job.get("http_sd_configs", []):

@@ -8,8 +8,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 SCRAPE_USER = "neomon"
-"""User name of the credentials that guard Prometheus, Alertmanager and the exporters."""
+"""User name of the credentials that open Prometheus, Alertmanager, neomon's metrics and the exporters."""
 SCRAPE_PASSWORD = "scrape.password"  # noqa: S105
+EXPORTER_USER = "exporter"
+"""User name of the credentials that open exporters only: Prometheus shows them to every host it scrapes for metrics."""
+EXPORTER_PASSWORD = "exporter.password"  # noqa: S105
 ADMIN_PASSWORD = "admin.password"  # noqa: S105
 STACK_TOKEN = "stack.token"  # noqa: S105
 """Prometheus and Alertmanager show this to neomon."""

@@ -42,6 +42,11 @@ def test_guarded_jobs_get_credentials_and_the_redis_exporter_does_not(settings: 
     password = Path(job(tree, "node")["basic_auth"]["password_file"])
     assert password.stat().st_mode & 0o777 == 0o600
     assert len(password.read_text()) >= 32
+    # Jobs that may name other hosts show those a password that opens neither Prometheus nor Alertmanager.
+    core = {job(tree, name)["basic_auth"]["password_file"] for name in ("prometheus", "alertmanager", "neomon")}
+    assert len(core) == 1
+    for name in ("node", "blackbox", "containers", "postgres", "platform", "probe-http"):
+        assert job(tree, name).get("basic_auth", {}).get("password_file") not in core
     assert "basic_auth" not in job(tree, "redis")
     assert "basic_auth" not in job(tree, "services")
     assert "credentials_file" in job(tree, "services")["http_sd_configs"][0]["authorization"]
