@@ -6,14 +6,30 @@ named by `NEOMON_CONFIG`), and environment variables: `NEOMON_PORTS__PROMETHEUS=
 
 from __future__ import annotations
 
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator, model_validator
 
 Port = Annotated[int, Field(ge=1, le=65535)]
-Seconds = Annotated[float, Field(gt=0)]
-HostPort = Annotated[str, Field(pattern=r"^(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9_.-]+):\d{1,5}$")]
+Seconds = Annotated[float, Field(ge=0.1, le=86_400, allow_inf_nan=False)]
+
+
+def _valid_port(address: str) -> str:
+    if not 0 < int(address.rpartition(":")[2]) < 65_536:
+        raise ValueError("the port must be between 1 and 65535")
+    return address
+
+
+def _valid_listen(address: str) -> str:
+    if address != "localhost":
+        ip_address(address)
+    return address
+
+
+HostPort = Annotated[str, Field(pattern=r"^(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9_.-]+):\d{1,5}$"), AfterValidator(_valid_port)]
+HostName = Annotated[str, Field(pattern=r"^[A-Za-z0-9]([A-Za-z0-9.:-]{0,252}[A-Za-z0-9])?$")]
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 PACKAGED_BASE = Path(__file__).resolve().parent / "base"
@@ -45,7 +61,7 @@ class Tls(_Section):
     certificate: Path | None = None
     key: Path | None = None
     ca: Path | None = None
-    names: tuple[str, ...] = ()
+    names: tuple[HostName, ...] = ()
     """Extra host names and addresses the generated certificate is valid for."""
 
 
@@ -58,7 +74,7 @@ class PrometheusSettings(_Section):
     """Seconds; cut to the interval when that is shorter."""
     evaluation_interval: Seconds = 15
     """Seconds between two evaluations of a rule group."""
-    retention_days: Annotated[int, Field(ge=1)] = 15
+    retention_days: Annotated[int, Field(ge=1, le=36_500)] = 15
     retention_bytes: Annotated[int, Field(ge=0)] = 0
     """Bytes of time series to keep at most; 0 means no limit."""
     kubernetes: bool = False
@@ -87,7 +103,7 @@ class Chat(_Section):
 class Alerting(_Section):
     """How alerts are timed and delivered."""
 
-    time_factor: Annotated[float, Field(gt=0, le=10)] = 1.0
+    time_factor: Annotated[float, Field(ge=0.001, le=10)] = 1.0
     """Multiplies every `for` of the rules and every wait and interval of the routes; less than 1 for drills."""
     mail: Mail | None = None
     chat: Chat | None = None
@@ -151,7 +167,7 @@ class Settings(_Section):
     """Directory with prometheus/, alertmanager/, grafana/ and exporters/."""
     environment: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]*$")] = "production"
     """Value of the `environment` label."""
-    listen: str = "127.0.0.1"
+    listen: Annotated[str, AfterValidator(_valid_listen)] = "127.0.0.1"
     """Address every component listens on; anything but loopback turns TLS on."""
     ports: Ports = Ports()
     tls: Tls = Tls()

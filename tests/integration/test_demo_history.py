@@ -132,7 +132,6 @@ def test_filling_again_does_nothing(filled: Filled) -> None:
     data = filled.settings.data_dir / "prometheus" / "data"
     before = block_directories(data)
     fill_history(filled.settings, [RULES], lambda _text, _share: None)
-    assert time.monotonic() - started < 0.5
     assert block_directories(data) == before
 
 

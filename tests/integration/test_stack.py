@@ -316,10 +316,21 @@ def test_moved_ports_are_taken_over(stack: Stack) -> None:
 
 
 def test_arguments_a_program_refuses_are_taken_back(stack: Stack) -> None:
-    stack.write_settings({"prometheus": {**FAST["prometheus"], "retention_days": 10**12}})
+    stack.write_settings({"prometheus": {**FAST["prometheus"], "retention_bytes": 10**30}})
     ran = stack.run("apply", check=False)
     stack.write_settings(FAST)
     assert ran.returncode == 2
     assert "prometheus" in ran.stderr
     eventually(lambda: stack.run("status", check=False).returncode == 0, "all healthy again", 60, pause=0.5)
     assert "nothing changed" in stack.run("apply").stdout
+
+
+def test_an_exporter_that_refuses_its_new_file_gets_the_old_one_back(stack: Stack) -> None:
+    path = stack.base_dir / "exporters" / "node_exporter" / "arguments.txt"
+    good = path.read_text()
+    path.write_text(good + "--no-such-flag\n")
+    ran = stack.run("apply", check=False)
+    path.write_text(good)
+    assert ran.returncode == 2
+    assert "node" in ran.stderr
+    eventually(lambda: stack.run("status", check=False).returncode == 0, "all healthy again", 60, pause=0.5)

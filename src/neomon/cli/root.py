@@ -63,3 +63,7 @@ def run(arguments: list[str]) -> None:
     except NeomonError as error:
         print_error(str(error))
         sys.exit(error.exit_status)
+    except OSError as error:
+        # A full disk or a directory without permission: the system's sentence says it best.
+        print_error(f"{error.filename or 'input/output'}: {error.strerror or error}")
+        sys.exit(1)

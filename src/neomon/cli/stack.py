@@ -200,8 +200,10 @@ def down() -> int:
 
         neomon down
     """
-    if not _stop(open_installation()):
-        console.print("nothing is running")
+    installation = open_installation()
+    with one_at_a_time(installation.settings.data_dir, "stop"):
+        if not _stop(installation):
+            console.print("nothing is running")
     return 0
 
 
@@ -232,8 +234,7 @@ def _print_status(rows: Sequence[ComponentStatus]) -> None:
         table.add_column(title, justify="right" if justify == "right" else "left", no_wrap=True)
     table.add_column("address", no_wrap=True)
     table.add_column("memory", justify="right", no_wrap=True)
-    table.add_column("restarts", justify="right")
-    table.add_column("last error", style="dim")
+    table.add_column("restarts", justify="right", no_wrap=True)
     for row in rows:
         table.add_row(
             row.name,
@@ -243,6 +244,8 @@ def _print_status(rows: Sequence[ComponentStatus]) -> None:
             row.address,
             bytes_text(row.memory_bytes) if row.memory_bytes else "",
             str(row.restarts) if row.restarts else "",
-            row.last_error,
         )
     console.print(table)
+    for row in rows:
+        if row.last_error:
+            console.print(f"{row.name}: {row.last_error}", style="dim", markup=False, soft_wrap=True)

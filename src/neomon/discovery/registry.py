@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 import time
 from typing import Annotated, Literal
+from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 from sqlalchemy import Engine, delete, func, or_, select
@@ -20,7 +21,7 @@ Job = Literal["services", "probe-http", "probe-tls"]
 JOBS: tuple[Job, ...] = ("services", "probe-http", "probe-tls")
 
 _LABEL_NAME = re.compile(r"[a-zA-Z_][a-zA-Z0-9_]*")
-_HOST_PORT = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9_.-]{1,253}):(\d{1,5})")
+_HOST_PORT = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9_][A-Za-z0-9_.-]{0,252}):(\d{1,5})")
 _URL = re.compile(r"https?://[^\s/?#@]+([/?#]\S*)?")
 _NOTHING = re.compile(r"(?!)")
 _SCRAPE_OPTIONS = {"__scheme__": re.compile(r"https?"), "__metrics_path__": re.compile(r"/[\w./-]{0,200}")}
@@ -55,6 +56,8 @@ class TargetRegistration(BaseModel):
                 raise ValueError(f"{name!r} is not a label name: letters, digits and _, not starting with __")
             if name in _RESERVED:
                 raise ValueError(f"the label {name} is set by Prometheus")
+            if not value.isprintable():
+                raise ValueError(f"the value of {name} holds characters that cannot be shown")
             if len(name) > 64 or len(value) > 256:
                 raise ValueError(f"label {name[:64]} is too long: 64 bytes of name, 256 of value at most")
         return labels
@@ -160,9 +163,19 @@ def _check(job: str, address: str) -> None:
     if len(address) > 512:
         raise InputError("the address is longer than 512 characters")
     if job == "probe-http":
-        if not _URL.fullmatch(address):
+        if not _is_url(address):
             raise InputError(f"a probe-http target is a URL without credentials, not {address!r}")
         return
     match = _HOST_PORT.fullmatch(address)
     if not match or not 0 < int(match[2]) < 65_536:
         raise InputError(f"a target's address has the form host:port, not {address!r}")
+
+
+def _is_url(text: str) -> bool:
+    if not _URL.fullmatch(text) or not text.isprintable():
+        return False
+    try:
+        parts = urlsplit(text)
+        return bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        return False

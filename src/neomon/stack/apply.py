@@ -150,10 +150,11 @@ async def apply(
             write_effective(settings)
             supervisor.write_config(programs)
             await asyncio.to_thread(supervisor.update)
-            restarted = [program for program in programs if program.name in restarting]
+            again = restarting | (set(reloaded) & _RESTARTED.keys())
+            restarted = [program for program in programs if program.name in again]
             await wait_healthy(settings, restarted, seconds=_HEALTHY_SECONDS)
             reloaded += sorted(restarting)
-        except NeomonError as error:
+        except (NeomonError, OSError) as error:
             if changed and before is not None:
                 generations.activate(before)
                 generations.discard(generation)

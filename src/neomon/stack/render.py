@@ -6,6 +6,7 @@ credentials, intervals, which receivers exist) is put in here, and nowhere else.
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -37,7 +38,20 @@ def render(settings: Settings) -> Tree:
     Raises:
         InputError: A base file is missing or is not YAML of the expected shape; the message names file and line.
     """
-    return {**_prometheus(settings), **_alertmanager(settings), **_exporters(settings)}
+    tree: Tree = {}
+    for file, part in (
+        ("prometheus/prometheus.yml", _prometheus),
+        ("prometheus", _rule_files),
+        ("prometheus/targets", _target_files),
+        ("alertmanager/alertmanager.yml", _alertmanager),
+        ("exporters", _exporters),
+    ):
+        try:
+            tree |= part(settings)
+        except (AttributeError, KeyError, TypeError, ValueError) as error:
+            # Our walk met another shape than the program's documentation gives; its own checker tells more.
+            raise InputError(f"{settings.base_dir / file}:1: not of the expected shape: {error}") from error
+    return tree
 
 
 def load_yaml(path: Path) -> Any:
@@ -48,7 +62,7 @@ def load_yaml(path: Path) -> Any:
     """
     try:
         return yaml.safe_load(_read(path))
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
+    except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         raise InputError(f"{path}:{mark.line + 1 if mark else 1}: not valid YAML: {_problem(error)}") from error
 
@@ -58,6 +72,8 @@ def _read(path: Path) -> str:
         return path.read_text(encoding="utf-8")
     except OSError as error:
         raise InputError(f"{path}:1: cannot be read: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        raise InputError(f"{path}:1: not UTF-8 text") from error
 
 
 def _problem(error: Exception) -> str:
@@ -94,10 +110,20 @@ def _prometheus(settings: Settings) -> Tree:
         _refresh_discovery(job, interval)
     for target in config.get("alerting", {}).get("alertmanagers", []):
         target.update(_client(settings, "alertmanager"))
-    tree = {"prometheus/prometheus.yml": _dump("prometheus/prometheus.yml", config)}
-    for name in RULE_FILES:
-        tree[f"prometheus/{name}"] = _dump(f"prometheus/{name}", _rules(_load_mapping(base / name), settings))
-    for path in sorted((base / "targets").rglob("*.yml")):
+    return {"prometheus/prometheus.yml": _dump("prometheus/prometheus.yml", config)}
+
+
+def _rule_files(settings: Settings) -> Tree:
+    base = settings.base_dir / "prometheus"
+    return {
+        f"prometheus/{name}": _dump(f"prometheus/{name}", _rules(_load_mapping(base / name), settings))
+        for name in RULE_FILES
+    }
+
+
+def _target_files(settings: Settings) -> Tree:
+    tree = {}
+    for path in sorted((settings.base_dir / "prometheus" / "targets").rglob("*.yml")):
         relative = path.relative_to(settings.base_dir)
         tree[str(relative)] = _dump(str(relative), _targets(path, settings))
     return tree
@@ -214,12 +240,19 @@ def _alertmanager(settings: Settings) -> Tree:
             if str(webhook.get("url", "")).startswith(settings.url("neomon")):
                 webhook["http_config"] = _bearer(settings)
     if chat is not None:
-        sender["slack_api_url_file"] = str(chat.url_file)
+        sender["slack_api_url_file"] = _present(chat.url_file, "alerting.chat.url_file")
     _scale_route(config.get("route", {}), settings.alerting.time_factor)
     tree = {"alertmanager/alertmanager.yml": _dump("alertmanager/alertmanager.yml", config)}
     for path in sorted((base / "templates").glob("*.tmpl")):
-        tree[str(path.relative_to(settings.base_dir))] = path.read_text(encoding="utf-8")
+        tree[str(path.relative_to(settings.base_dir))] = _read(path)
     return tree
+
+
+def _present(path: Path, setting: str) -> str:
+    """The path as text; a program would only find out when it needs the file."""
+    if not os.access(path, os.R_OK) or not path.is_file():
+        raise InputError(f"setting {setting}: {path} does not exist or cannot be read")
+    return str(path)
 
 
 def _mail_global(mail: Mail) -> dict[str, Any]:
@@ -231,7 +264,7 @@ def _mail_global(mail: Mail) -> dict[str, Any]:
     if mail.username:
         smtp["smtp_auth_username"] = mail.username
     if mail.password_file is not None:
-        smtp["smtp_auth_password_file"] = str(mail.password_file)
+        smtp["smtp_auth_password_file"] = _present(mail.password_file, "alerting.mail.password_file")
     return smtp
 
 
@@ -270,6 +303,9 @@ def _exporters(settings: Settings) -> Tree:
         tree[f"exporters/{name}"] = _read(base / name)
     arguments = base / "node_exporter" / "arguments.txt"
     tree[f"exporters/{arguments.relative_to(base)}"] = _read(arguments)
+    for setting, database in {"postgres": settings.postgres, **settings.databases}.items():
+        if database is not None:
+            _present(database.password_file, f"{setting}.password_file")
     databases = {name: database.model_dump(mode="json") for name, database in settings.databases.items()}
     tree["exporters/databases.yml"] = _dump("the setting `databases`", databases)
     return tree

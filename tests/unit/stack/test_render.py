@@ -1,3 +1,4 @@
+import shutil
 from pathlib import Path
 
 import pytest
@@ -63,6 +64,7 @@ def test_tls_reaches_every_job_of_a_component(settings: Settings) -> None:
 
 def test_components_that_do_not_run_here_are_not_scraped(settings: Settings, tmp_path: Path) -> None:
     assert targets(render(settings), "postgres") == []
+    (tmp_path / "p").write_text("x")
     database = Database(address="db:5432", user="x", password_file=tmp_path / "p")
     assert targets(render(settings.model_copy(update={"postgres": database})), "postgres") == ["127.0.0.1:9187"]
 
@@ -70,8 +72,6 @@ def test_components_that_do_not_run_here_are_not_scraped(settings: Settings, tmp
 def test_other_hosts_in_a_targets_file_are_kept(settings: Settings, tmp_path: Path) -> None:
     base = tmp_path / "base"
     for folder in ("prometheus", "alertmanager", "exporters"):
-        import shutil
-
         shutil.copytree(settings.base_dir / folder, base / folder)
     file = base / "prometheus" / "targets" / "node.yml"
     file.write_text("- targets: [localhost:9100, 'db1:9100']\n  labels: {service: node}\n")
@@ -102,6 +102,8 @@ def test_without_mail_and_chat_only_webhooks_remain(settings: Settings) -> None:
 
 
 def test_mail_and_chat_come_from_the_settings(settings: Settings, tmp_path: Path) -> None:
+    for name in ("smtp", "url"):
+        (tmp_path / name).write_text("x")
     mail = Mail(smarthost="mail.example:587", to="ops@example", username="u", password_file=tmp_path / "smtp")
     tree = render(with_alerting(settings, mail=mail, chat=Chat(url_file=tmp_path / "url", channel="#ops")))
     config = yaml.safe_load(tree["alertmanager/alertmanager.yml"])
@@ -124,6 +126,36 @@ def test_intervals_come_from_the_settings(settings: Settings) -> None:
     assert config["global"]["scrape_interval"] == "1s"
     assert config["global"]["scrape_timeout"] == "1s"
     assert config["global"]["evaluation_interval"] == "2s"
+
+
+@pytest.mark.parametrize(
+    ("file", "text"),
+    [
+        ("prometheus/prometheus.yml", "scrape_configs: 5\n"),
+        ("prometheus/prometheus.yml", "global: 3\n"),
+        ("prometheus/alerting_rules.yml", "groups: [a]\n"),
+        ("prometheus/targets/node.yml", "- {targets: [a:1], labels: x}\n"),
+        ("alertmanager/alertmanager.yml", "route: x\n"),
+        ("alertmanager/alertmanager.yml", "receivers: [x]\n"),
+        ("alertmanager/templates/chat.tmpl", b"\xff\xfe"),
+        ("exporters/node_exporter/arguments.txt", b"\xff\xfe"),
+    ],
+)
+def test_a_base_file_of_another_shape_is_named(
+    settings: Settings, tmp_path: Path, file: str, text: str | bytes
+) -> None:
+    base = tmp_path / "base"
+    for folder in ("prometheus", "alertmanager", "exporters"):
+        shutil.copytree(settings.base_dir / folder, base / folder)
+    (base / file).write_bytes(text.encode() if isinstance(text, str) else text)
+    with pytest.raises(InputError, match=Path(file).parts[0]):
+        render(settings.model_copy(update={"base_dir": base}))
+
+
+def test_a_password_file_that_is_missing_is_named(settings: Settings, tmp_path: Path) -> None:
+    mail = Mail(smarthost="mail.example:587", password_file=tmp_path / "missing")
+    with pytest.raises(InputError, match=r"alerting\.mail\.password_file"):
+        render(with_alerting(settings, mail=mail))
 
 
 def test_a_broken_base_file_is_named_with_its_line(settings: Settings, tmp_path: Path) -> None:
