@@ -75,7 +75,7 @@ class PrometheusSettings(_Section):
     evaluation_interval: Seconds = 15
     """Seconds between two evaluations of a rule group."""
     retention_days: Annotated[int, Field(ge=1, le=36_500)] = 15
-    retention_bytes: Annotated[int, Field(ge=0)] = 0
+    retention_bytes: Annotated[int, Field(ge=0, le=2**60)] = 0
     """Bytes of time series to keep at most; 0 means no limit."""
     kubernetes: bool = False
     """Add the jobs of prometheus/kubernetes_scrape.yml (only inside a cluster)."""

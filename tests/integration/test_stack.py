@@ -315,14 +315,21 @@ def test_moved_ports_are_taken_over(stack: Stack) -> None:
     assert stack.run("status").returncode == 0
 
 
-def test_arguments_a_program_refuses_are_taken_back(stack: Stack) -> None:
-    stack.write_settings({"prometheus": {**FAST["prometheus"], "retention_bytes": 10**30}})
+def test_a_new_program_that_does_not_come_up_is_taken_back(stack: Stack) -> None:
+    queries = stack.base_dir / "exporters" / "custom" / "platform.yml"
+    good = queries.read_text()
+    password = stack.directory / "database.password"
+    password.write_text("x")
+    database = {"address": "127.0.0.1:1", "user": "x", "password_file": str(password)}
+    stack.write_settings({**FAST, "databases": {"tenant_manager": database}})
+    queries.write_text("- a\n")
     ran = stack.run("apply", check=False)
+    queries.write_text(good)
     stack.write_settings(FAST)
     assert ran.returncode == 2
-    assert "prometheus" in ran.stderr
+    assert "platform" in ran.stderr
     eventually(lambda: stack.run("status", check=False).returncode == 0, "all healthy again", 60, pause=0.5)
-    assert "nothing changed" in stack.run("apply").stdout
+    assert not [process for process in stack.processes() if "neomon.exporters.platform" in process.cmdline()]
 
 
 def test_an_exporter_that_refuses_its_new_file_gets_the_old_one_back(stack: Stack) -> None:

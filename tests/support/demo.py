@@ -30,7 +30,7 @@ from neomon.stack.secrets import SERVICE_TOKEN
 T = TypeVar("T")
 
 
-def eventually(check: Callable[[], T], seconds: float = 15, message: str = "") -> T:
+def eventually(check: Callable[[], T], seconds: float = 40, message: str = "") -> T:
     """The first truthy result of `check`; fails after `seconds`."""
     deadline = time.monotonic() + seconds
     while True:
