@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Sequence
 from typing import Any
@@ -9,7 +10,10 @@ from typing import Any
 import orjson
 from rich.console import Console
 
-console = Console(highlight=False)
+_WIDE = None if sys.stdout.isatty() or "COLUMNS" in os.environ else 140
+"""Piped output has no window to fit: tables need not be squeezed into 80 columns."""
+
+console = Console(highlight=False, width=_WIDE)
 errors = Console(stderr=True, highlight=False)
 
 
