@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import datetime
 import ipaddress
-import os
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +12,8 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
+
+from neomon.stack.files import replace_file
 
 NORMAL_DAYS = 90
 RENEW_DAYS = 45
@@ -64,7 +65,7 @@ class EdgeCertificates:
             .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(signer.public_key()), critical=False)
             .sign(signer, hashes.SHA256())
         )
-        _write(self.server, certificate.public_bytes(serialization.Encoding.PEM) + _key_bytes(key))
+        replace_file(self.server, certificate.public_bytes(serialization.Encoding.PEM) + _key_bytes(key))
 
     @property
     def _authority_key(self) -> Path:
@@ -87,8 +88,8 @@ class EdgeCertificates:
             )
             .sign(key, hashes.SHA256())
         )  # fmt: skip
-        _write(self._authority_key, _key_bytes(key))
-        _write(self.authority, certificate.public_bytes(serialization.Encoding.PEM))
+        replace_file(self._authority_key, _key_bytes(key))
+        replace_file(self.authority, certificate.public_bytes(serialization.Encoding.PEM))
 
 
 def days_left(certificate: Path) -> float:
@@ -120,11 +121,3 @@ def _key_bytes(key: ec.EllipticCurvePrivateKey) -> bytes:
     return key.private_bytes(
         serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
     )
-
-
-def _write(path: Path, content: bytes) -> None:
-    draft = path.with_name(f".{path.name}.{os.getpid()}")
-    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    with os.fdopen(descriptor, "wb") as file:
-        file.write(content)
-    draft.replace(path)

@@ -16,6 +16,7 @@ from neomon.demo.catalogue import (
     PREVIOUS_VERSION,
     TENANTS_SERVICE,
 )
+from neomon.stack.files import replace_file
 
 _MINUTE = 60.0
 _HOUR = 3600.0
@@ -56,10 +57,7 @@ class Origin:
         """The beginning, which is now if there was none yet."""
         path = demo_dir / "origin.json"
         if not path.exists():
-            demo_dir.mkdir(parents=True, exist_ok=True)
-            draft = path.with_suffix(".draft")
-            draft.write_text(json.dumps({"at": round(time.time())}) + "\n", encoding="utf-8")
-            draft.replace(path)
+            replace_file(path, f"{json.dumps({'at': round(time.time())})}\n".encode(), mode=0o644)
         return cls(float(json.loads(path.read_text(encoding="utf-8"))["at"]))
 
     @property

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -26,6 +25,7 @@ from neomon.demo.runtime import (
     Runtime,
 )
 from neomon.settings import Chat, Database, Mail, RedisServer, Settings
+from neomon.stack.files import replace_file
 from neomon.stack.program import HttpHealth, Program, TcpHealth
 from neomon.stack.secrets import SERVICE_TOKEN
 from neomon.stack.tls import certificates
@@ -173,9 +173,5 @@ def _write_chat_url(runtime: Runtime) -> Path:
     path = runtime.secrets_dir / CHAT_URL
     url = chat_url(runtime)
     if not path.exists() or path.read_text(encoding="utf-8").strip() != url:
-        draft = path.with_name(f".{path.name}.{os.getpid()}")
-        descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-            file.write(url)
-        draft.replace(path)
+        replace_file(path, url.encode())
     return path

@@ -20,6 +20,7 @@ from neomon.demo.history.recording import layers, read_rules
 from neomon.demo.history.timeline import Timeline
 from neomon.demo.origin import Origin
 from neomon.settings import Settings
+from neomon.stack.files import replace_file
 
 Progress = Callable[[str, float], None]
 
@@ -116,7 +117,4 @@ def _build(settings: Settings, rules: list[Path], work: _Work, progress: Progres
 
 
 def _write_json(path: Path, value: object) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    draft = path.with_suffix(".draft")
-    draft.write_text(json.dumps(value) + "\n", encoding="utf-8")
-    draft.replace(path)
+    replace_file(path, f"{json.dumps(value)}\n".encode(), mode=0o644)
